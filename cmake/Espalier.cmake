@@ -1,0 +1,45 @@
+# Compiler settings and the one function that every layer's CMakeLists.txt calls.
+
+find_package(PkgConfig REQUIRED)
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_library(espalier_options INTERFACE)
+target_compile_options(espalier_options INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -fno-strict-aliasing)
+target_include_directories(espalier_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
+if(ESPALIER_SANITIZE)
+  target_compile_options(espalier_options INTERFACE -fsanitize=address,undefined -fno-omit-frame-pointer
+                         -fno-sanitize-recover=undefined)
+  target_link_options(espalier_options INTERFACE -fsanitize=address,undefined)
+endif()
+
+if(ESPALIER_TESTS)
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+endif()
+
+# espalier_layer(NAME [DEPS targets...])
+# Makes the static library espalier_NAME from every *.cpp of the current folder and below, and, where there are
+# *_test.cpp files, the test program NAME_tests from those.
+function(espalier_layer name)
+  cmake_parse_arguments(ARG "" "" "DEPS;TEST_DEPS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cpp)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+  if(sources)
+    add_library(espalier_${name} STATIC ${sources})
+    target_link_libraries(espalier_${name} PUBLIC espalier_options ${ARG_DEPS})
+  else()
+    add_library(espalier_${name} INTERFACE)
+    target_link_libraries(espalier_${name} INTERFACE espalier_options ${ARG_DEPS})
+  endif()
+  if(ESPALIER_TESTS AND tests)
+    add_executable(${name}_tests ${tests})
+    target_link_libraries(${name}_tests PRIVATE espalier_${name} ${ARG_TEST_DEPS} GTest::gtest GTest::gmock
+                          GTest::gtest_main)
+    gtest_discover_tests(${name}_tests DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${name})
+  endif()
+endfunction()

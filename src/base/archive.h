@@ -1,0 +1,98 @@
+// Saves and loads a machine's state with one description for both directions.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <deque>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace espalier::base {
+
+// A byte stream that either collects values (saving) or hands them back (loading). A class describes its state
+// once, in `void archive(Archive& ar) { ar(a_, b_, c_); }`. Loading from a stream that is too short, or whose
+// section names differ, sets failed() and leaves the remaining values as they were; it never throws.
+// Integers are stored little-endian at their own width.
+class Archive {
+ public:
+  static Archive saving() { return Archive(true, {}); }
+  static Archive loading(std::span<const std::uint8_t> bytes) { return Archive(false, bytes); }
+
+  bool is_saving() const { return saving_; }
+  bool failed() const { return failed_; }
+  // True when loading has consumed every byte.
+  bool at_end() const { return at_ == in_.size(); }
+  const std::vector<std::uint8_t>& bytes() const { return out_; }
+
+  // Writes a name, or checks that the same name comes next.
+  void section(std::string_view name);
+
+  template <class... T>
+  void operator()(T&... values) {
+    (value(values), ...);
+  }
+
+ private:
+  Archive(bool saving, std::span<const std::uint8_t> in) : saving_(saving), in_(in) {}
+  void raw(void* data, std::size_t size);
+
+  template <class T>
+    requires(std::is_arithmetic_v<T> || std::is_enum_v<T>)
+  void value(T& v) {
+    raw(&v, sizeof v);
+  }
+  template <class T, std::size_t N>
+  void value(std::array<T, N>& v) {
+    for (T& x : v) value(x);
+  }
+  template <class T, std::size_t N>
+  void value(T (&v)[N]) {
+    for (T& x : v) value(x);
+  }
+  template <class T>
+  void value(std::vector<T>& v) {
+    sequence(v);
+  }
+  template <class T>
+  void value(std::deque<T>& v) {
+    sequence(v);
+  }
+  void value(std::string& v) { sequence(v); }
+  void value(std::vector<bool>& v);
+  template <class T>
+    requires requires(T& t, Archive& ar) { t.archive(ar); }
+  void value(T& v) {
+    v.archive(*this);
+  }
+  template <class A, class B>
+  void value(std::pair<A, B>& v) {
+    value(v.first);
+    value(v.second);
+  }
+  template <class S>
+  void sequence(S& v) {
+    std::uint64_t n = v.size();
+    value(n);
+    if (!saving_) {
+      if (failed_ || n > in_.size() - at_) {  // every element takes at least a byte
+        failed_ = true;
+        return;
+      }
+      v.resize(n);
+    }
+    for (auto& x : v) value(x);
+  }
+
+  bool saving_;
+  bool failed_ = false;
+  std::span<const std::uint8_t> in_;
+  std::size_t at_ = 0;
+  std::vector<std::uint8_t> out_;
+};
+
+}  // namespace espalier::base

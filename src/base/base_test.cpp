@@ -1,0 +1,123 @@
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "base/archive.h"
+#include "base/event_queue.h"
+#include "base/log.h"
+
+namespace espalier::base {
+namespace {
+
+struct ManualTime : TimeSource {
+  Ticks time = 0;
+  Ticks now() override { return time; }
+};
+
+TEST(Time, ConvertsWithoutDrift) {
+  EXPECT_EQ(ticks_per_cycle(240'000'000), 2u);
+  EXPECT_EQ(ns_from_ticks(kTicksPerSecond), 1'000'000'000u);
+  EXPECT_EQ(ticks_from_ns(86'400'000'000'000), kTicksPerSecond * 86'400);
+  for (std::uint64_t n : {1ull, 7ull, 150'000ull, 1ull << 40}) EXPECT_EQ(cycles_in(ticks_for(n, 150'000), 150'000), n);
+}
+
+TEST(EventQueue, FiresInOrderOfTimeThenOfArming) {
+  ManualTime time;
+  EventQueue queue(time);
+  std::vector<int> fired;
+  Timer a(queue, [&] { fired.push_back(1); });
+  Timer b(queue, [&] { fired.push_back(2); });
+  Timer c(queue, [&] { fired.push_back(3); });
+  c.arm(10);
+  a.arm(20);
+  b.arm(20);
+  EXPECT_EQ(queue.next_deadline(), 10u);
+  queue.run_due(15);
+  EXPECT_EQ(fired, (std::vector{3}));
+  queue.run_due(20);
+  EXPECT_EQ(fired, (std::vector{3, 1, 2}));
+  EXPECT_EQ(queue.next_deadline(), kNever);
+}
+
+TEST(EventQueue, ATimerThatReArmsItselfForThePresentDoesNotLoop) {
+  ManualTime time;
+  EventQueue queue(time);
+  int count = 0;
+  Timer* self = nullptr;
+  Timer timer(queue, [&] {
+    ++count;
+    self->arm(5);
+  });
+  self = &timer;
+  timer.arm(5);
+  queue.run_due(5);
+  EXPECT_EQ(count, 1);
+  EXPECT_TRUE(timer.armed());
+}
+
+TEST(EventQueue, RemovalFromTheMiddleKeepsTheHeap) {
+  ManualTime time;
+  EventQueue queue(time);
+  std::vector<Ticks> fired;
+  std::vector<std::unique_ptr<Timer>> timers;
+  for (Ticks t = 0; t < 100; ++t) {
+    timers.push_back(std::make_unique<Timer>(queue, [&fired, t] { fired.push_back(t * 37 % 101); }));
+    timers.back()->arm(t * 37 % 101);
+  }
+  for (Ticks t = 0; t < 100; t += 3) timers[t].reset();
+  queue.run_due(1000);
+  EXPECT_TRUE(std::is_sorted(fired.begin(), fired.end()));
+  EXPECT_EQ(fired.size(), 66u);
+}
+
+TEST(Archive, LoadsWhatItSaved) {
+  std::uint32_t a = 7;
+  std::array<std::uint8_t, 3> b = {1, 2, 3};
+  std::vector<std::uint16_t> c = {9, 8};
+  std::string d = "x";
+  Archive out = Archive::saving();
+  out.section("s");
+  out(a, b, c, d);
+  a = 0, b = {}, c.clear(), d.clear();
+  Archive in = Archive::loading(out.bytes());
+  in.section("s");
+  in(a, b, c, d);
+  EXPECT_FALSE(in.failed());
+  EXPECT_TRUE(in.at_end());
+  EXPECT_EQ(a, 7u);
+  EXPECT_EQ(b[2], 3);
+  EXPECT_EQ(c, (std::vector<std::uint16_t>{9, 8}));
+  EXPECT_EQ(d, "x");
+}
+
+TEST(Archive, RefusesATruncatedOrForeignStream) {
+  std::vector<std::uint32_t> v = {1, 2, 3};
+  Archive out = Archive::saving();
+  out.section("good");
+  out(v);
+  auto bytes = out.bytes();
+  bytes.pop_back();
+  Archive in = Archive::loading(bytes);
+  in.section("good");
+  in(v);
+  EXPECT_TRUE(in.failed());
+  Archive other = Archive::loading(out.bytes());
+  other.section("evil");
+  EXPECT_TRUE(other.failed());
+}
+
+TEST(Logger, SelectsByLevelAndArea) {
+  std::vector<std::string> lines;
+  Logger log([&](LogLevel, LogArea, std::string_view m) { lines.emplace_back(m); });
+  log.debug(LogArea::kUnimp, "hidden");
+  ASSERT_TRUE(log.configure("debug,unimp"));
+  log.debug(LogArea::kUnimp, "shown {}", 1);
+  log.debug(LogArea::kFlash, "hidden");
+  log.error(LogArea::kFlash, "errors always");
+  EXPECT_EQ(lines, (std::vector<std::string>{"shown 1", "errors always"}));
+  EXPECT_FALSE(log.configure("loud"));
+  EXPECT_FALSE(log.configure("debug,nothing"));
+}
+
+}  // namespace
+}  // namespace espalier::base

@@ -1,0 +1,135 @@
+// One Xtensa LX6 core: its registers and the engine-independent half of its behaviour.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "base/archive.h"
+#include "xtensa/instruction.h"
+#include "xtensa/memory_view.h"
+#include "xtensa/registers.h"
+
+namespace espalier::xtensa {
+
+// The architectural state; a plain struct so that an engine can address every field from generated code.
+struct State {
+  // The 64 physical registers, and behind them a second place for the first 12: a window that wraps (WINDOWBASE
+  // 13 to 15) keeps its wrapped registers there, so `ar + 4 * WINDOWBASE` always has 16 registers in a row.
+  // Core::rotate_to() keeps the two in step; use Core::a() and Core::physical() from outside an engine.
+  std::array<std::uint32_t, 64 + 12> ar{};
+  std::uint32_t pc = kResetVector;
+  std::uint32_t windowbase = 0;   // 0..15
+  std::uint32_t windowstart = 1;  // 16 bits
+  std::uint32_t ps = 0x1f;        // whole PS; OWB and CALLINC included
+  std::uint32_t lbeg = 0, lend = 0, lcount = 0, sar = 0, br = 0, scompare1 = 0;
+  std::uint32_t acclo = 0, acchi = 0;  // acchi: 8 bits, sign-extended when read
+  std::array<std::uint32_t, 4> m{};
+  std::array<std::uint32_t, 16> fr{};  // FP registers as bit patterns
+  std::uint32_t fcr = 0, fsr = 0, threadptr = 0, f64r_lo = 0, f64r_hi = 0, f64s = 0;
+  std::array<std::uint32_t, 8> epc{};      // [1..7]
+  std::array<std::uint32_t, 8> eps{};      // [2..7]
+  std::array<std::uint32_t, 8> excsave{};  // [1..7]
+  std::uint32_t depc = 0, exccause = 0, excvaddr = 0, vecbase = kResetVecbase, cpenable = 0;
+  std::uint32_t interrupt = 0;  // pending bits, external levels included
+  std::uint32_t intenable = 0;
+  std::uint32_t ccount_offset = 0;
+  std::array<std::uint32_t, 3> ccompare{};
+  std::uint32_t icount = 0, icountlevel = 0, debugcause = 0, ddr = 0, memctl = 0, atomctl = 0x28;
+  std::uint32_t ibreakenable = 0;
+  std::array<std::uint32_t, 2> ibreaka{}, dbreaka{}, dbreakc{};
+  std::array<std::uint32_t, 4> misc{};
+  std::array<std::uint8_t, 8> instruction_region{}, data_region{};  // attributes of the eight 512 MiB regions
+};
+
+// Why Core::run() returned.
+enum class Stop : std::uint8_t {
+  kBudget,     // the instruction budget is used up
+  kWaiti,      // the core waits for an interrupt and none is pending
+  kRequested,  // request_stop(): a timer became due earlier, the machine wants to look
+  kHalted,     // halt(): a native function stopped the machine, or the core is held in reset
+};
+
+class Core {
+ public:
+  // `prid` is 0xCDCD for PRO, 0xABAB for APP.
+  Core(unsigned index, std::uint32_t prid, MemoryView memory, Environment& environment);
+  ~Core();
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+
+  unsigned index() const { return index_; }
+  State& state() { return state_; }
+  const State& state() const { return state_; }
+  const MemoryView& memory() const { return memory_; }
+  Environment& environment() { return environment_; }
+
+  // As the RESET pin: all state to its reset value, pc to `vector`.
+  void reset(std::uint32_t vector = kResetVector);
+
+  // Runs at most `budget` instructions with the interpreter. Exact: with enough budget it stops only for the other
+  // reasons. Instructions charged by native functions (charge()) count.
+  Stop run(std::uint64_t budget);
+  // Instructions executed and charged since construction; exact also when asked for from within an Environment
+  // callback during run().
+  std::uint64_t instructions() const;
+  // A native function has used up the time of `n` instructions.
+  void charge(std::uint64_t n);
+  // Ends run() before the next instruction. May be called from Environment callbacks.
+  void request_stop();
+  void halt();
+  bool halted() const { return halted_; }
+  void resume() { halted_ = false; }
+  // In WAITI with no enabled interrupt pending.
+  bool waiting() const { return waiting_; }
+
+  // AR registers of the present window (0..15) and the physical ones (0..63).
+  std::uint32_t a(unsigned n) const;
+  void set_a(unsigned n, std::uint32_t value);
+  std::uint32_t physical(unsigned n) const;
+  void set_physical(unsigned n, std::uint32_t value);
+  // Registers of the callee's window as seen after a CALLn and before ENTRY: n is relative to the caller's window
+  // and may exceed 15 (CALL12's a16..a19).
+  std::uint32_t window_relative(unsigned n) const { return physical((state_.windowbase * 4 + n) & 63); }
+  void set_window_relative(unsigned n, std::uint32_t value) {
+    set_physical((state_.windowbase * 4 + n) & 63, value);
+  }
+  // Makes `windowbase` (mod 16) the present window.
+  void rotate_to(std::uint32_t windowbase);
+
+  // As RSR/WSR would, with all side effects (privilege is not checked). CCOUNT, INTERRUPT... included.
+  std::uint32_t read_special(Sr sr);
+  void write_special(Sr sr, std::uint32_t value);
+
+  // External interrupt wires (edge lines latch a rising edge). CPU interrupt number 0..31.
+  void set_interrupt(unsigned line, bool level);
+  // CCOMPAREn == CCOUNT has come.
+  void timer_match(unsigned n);
+  // True if an interrupt is pending and enabled above the present level.
+  bool interrupt_ready() const;
+
+  // Raises an exception at the present pc as the hardware would: EPC1/DEPC, EXCCAUSE, EXCVADDR (for load, store
+  // and fetch causes), PS.EXCM and the vector. For native functions that touched memory they may not.
+  void raise(Cause cause, std::uint32_t vaddr = 0);
+
+  // Forgets decoded code that lies within [address, address + size).
+  void invalidate_code(std::uint32_t address, std::uint32_t size);
+  void invalidate_all_code();
+
+  void archive(base::Archive& ar);
+
+ private:
+  struct Interpreter;  // decoded blocks and the run loop, in interpreter.cpp
+  friend struct Interpreter;
+
+  unsigned index_;
+  std::uint32_t prid_;
+  MemoryView memory_;
+  Environment& environment_;
+  State state_;
+  bool halted_ = false;
+  bool waiting_ = false;
+  std::unique_ptr<Interpreter> interpreter_;
+};
+
+}  // namespace espalier::xtensa

@@ -1,0 +1,72 @@
+// What a core sees of memory: host memory where RAM, ROM and flash lie, and the environment for all else.
+#pragma once
+
+#include <cstdint>
+
+#include "xtensa/registers.h"
+
+namespace espalier::xtensa {
+
+// Bits of a 4 KiB page's attribute byte. A clear bit sends the access to the Environment's slow path, which does
+// what the chip does there: a device register, an exception, a store to a page that holds decoded code.
+enum PageAttribute : std::uint8_t {
+  kPageLoad32 = 1,      // aligned 32-bit loads (and L32R) are host loads
+  kPageLoadNarrow = 2,  // 8-bit, 16-bit and unaligned loads too (not on the instruction bus)
+  kPageStore32 = 4,
+  kPageStoreNarrow = 8,
+  kPageFetch = 16,      // instructions may be fetched here, from host memory
+};
+
+// One core's view of its 4 GiB. `base + address` is the host's address of a guest byte wherever the attributes
+// allow it. Both pointers stay valid for the core's life; their contents are the chip's to change.
+struct MemoryView {
+  std::uint8_t* base = nullptr;
+  const std::uint8_t* attributes = nullptr;  // 1 << 20 bytes, indexed by address >> 12
+};
+
+// The outcome of a slow-path access.
+struct Access {
+  bool ok = true;
+  Cause cause = Cause::kNone;  // where !ok: raised with EXCVADDR set to the address
+};
+
+class Core;
+
+// What surrounds a core: the rest of the chip.
+class Environment {
+ public:
+  // A load or store that the page attributes did not allow as a host access. `size` is 1, 2 or 4; the address may
+  // be unaligned only where the page is plain memory (the environment then splits it).
+  virtual Access load(Core& core, std::uint32_t address, unsigned size, std::uint32_t& value) = 0;
+  virtual Access store(Core& core, std::uint32_t address, unsigned size, std::uint32_t value) = 0;
+  // Instruction bytes from a page without kPageFetch (SRAM1's reversed order, protected regions): fills `bytes`
+  // with 4 bytes from `address` (which may be unaligned).
+  virtual Access fetch(Core& core, std::uint32_t address, std::uint8_t (&bytes)[4]) = 0;
+  // The core has decoded instructions from [address, address + size) and keeps them: from now on a store there,
+  // through any alias and from either core, must call Core::invalidate_code() of both cores.
+  virtual void code_decoded(Core& core, std::uint32_t address, std::uint32_t size) = 0;
+
+  // A core is about to execute at `pc`, the entry of a native function (Environment::is_native said so). It runs
+  // the function and sets the core's pc to where execution goes on (usually the return address), or stops the
+  // core.
+  virtual bool is_native(std::uint32_t pc) const = 0;
+  virtual void call_native(Core& core, std::uint32_t pc) = 0;
+
+  // The value of CCOUNT before the core's own offset: cycles of the CPU clock since some origin.
+  virtual std::uint64_t cycles(const Core& core) = 0;
+  // CCOMPARE0..2, CCOUNT's offset changed: the environment re-arms its timer for the next match, and at the match
+  // calls Core::timer_match(n).
+  virtual void compare_changed(Core& core, unsigned n) = 0;
+  // SIMCALL and break instructions with no debugger; returns false if the core is to take the exception.
+  virtual bool debug_break(Core& core, std::uint32_t debug_cause) { return (void)core, (void)debug_cause, false; }
+  // WER/RER: the external registers (debug module, performance counters).
+  virtual std::uint32_t read_external(Core& core, std::uint32_t address) = 0;
+  virtual void write_external(Core& core, std::uint32_t address, std::uint32_t value) = 0;
+  // The region protection attribute of a 512 MiB region (0 to 7) was changed by WITLB/WDTLB/IITLB...
+  virtual void region_changed(Core& core, unsigned region) = 0;
+
+ protected:
+  ~Environment() = default;
+};
+
+}  // namespace espalier::xtensa

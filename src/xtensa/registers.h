@@ -1,0 +1,81 @@
+// The LX6's special registers and processor state, as the ESP32 configures it.
+// Sources: Xtensa ISA Reference Manual, chapter 5 "Special registers"; ESP-IDF
+// components/xtensa/esp32/include/xtensa/config/{core-isa,specreg}.h.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "base/archive.h"
+
+namespace espalier::xtensa {
+
+// Special register numbers (RSR, WSR, XSR).
+enum class Sr : std::uint8_t {
+  LBEG = 0, LEND = 1, LCOUNT = 2, SAR = 3, BR = 4, SCOMPARE1 = 12, ACCLO = 16, ACCHI = 17,
+  M0 = 32, M1 = 33, M2 = 34, M3 = 35, WINDOWBASE = 72, WINDOWSTART = 73,
+  IBREAKENABLE = 96, MEMCTL = 97, ATOMCTL = 99, DDR = 104, IBREAKA0 = 128, IBREAKA1 = 129,
+  DBREAKA0 = 144, DBREAKA1 = 145, DBREAKC0 = 160, DBREAKC1 = 161, CONFIGID0 = 176,
+  EPC1 = 177, EPC2, EPC3, EPC4, EPC5, EPC6, EPC7, DEPC = 192,
+  EPS2 = 194, EPS3, EPS4, EPS5, EPS6, EPS7, CONFIGID1 = 208,
+  EXCSAVE1 = 209, EXCSAVE2, EXCSAVE3, EXCSAVE4, EXCSAVE5, EXCSAVE6, EXCSAVE7, CPENABLE = 224,
+  INTERRUPT = 226,  // read; written it is INTSET
+  INTCLEAR = 227, INTENABLE = 228, PS = 230, VECBASE = 231, EXCCAUSE = 232, DEBUGCAUSE = 233, CCOUNT = 234,
+  PRID = 235, ICOUNT = 236, ICOUNTLEVEL = 237, EXCVADDR = 238, CCOMPARE0 = 240, CCOMPARE1, CCOMPARE2,
+  MISC0 = 244, MISC1, MISC2, MISC3,
+};
+
+// User registers (RUR, WUR).
+enum class Ur : std::uint8_t { THREADPTR = 231, FCR = 232, FSR = 233, F64R_LO = 234, F64R_HI = 235, F64S = 236 };
+
+// PS fields.
+inline constexpr std::uint32_t kPsIntlevel = 0xf;
+inline constexpr std::uint32_t kPsExcm = 1u << 4;
+inline constexpr std::uint32_t kPsUm = 1u << 5;
+inline constexpr std::uint32_t kPsRingShift = 6;
+inline constexpr std::uint32_t kPsOwbShift = 8;
+inline constexpr std::uint32_t kPsCallincShift = 16;
+inline constexpr std::uint32_t kPsWoe = 1u << 18;
+
+// EXCCAUSE values.
+enum class Cause : std::uint8_t {
+  kIllegalInstruction = 0, kSyscall = 1, kInstructionFetchError = 2, kLoadStoreError = 3, kLevel1Interrupt = 4,
+  kAlloca = 5, kIntegerDivideByZero = 6, kPrivileged = 8, kLoadStoreAlignment = 9,
+  kInstrPifDataError = 12, kLoadStorePifDataError = 13, kInstrPifAddrError = 14, kLoadStorePifAddrError = 15,
+  kInstTlbMiss = 16, kInstTlbMultiHit = 17, kInstFetchPrivilege = 18, kInstFetchProhibited = 20,
+  kLoadStoreTlbMiss = 24, kLoadStoreTlbMultiHit = 25, kLoadStorePrivilege = 26, kLoadProhibited = 28,
+  kStoreProhibited = 29, kCoprocessor0Disabled = 32, kNone = 63,
+};
+
+// Vector offsets from VECBASE, and the reset vector (core-isa.h, XCHAL_*_VECOFS).
+inline constexpr std::uint32_t kVecWindowOverflow4 = 0x000, kVecWindowUnderflow4 = 0x040;
+inline constexpr std::uint32_t kVecWindowOverflow8 = 0x080, kVecWindowUnderflow8 = 0x0c0;
+inline constexpr std::uint32_t kVecWindowOverflow12 = 0x100, kVecWindowUnderflow12 = 0x140;
+inline constexpr std::uint32_t kVecLevel2 = 0x180, kVecLevel3 = 0x1c0, kVecLevel4 = 0x200, kVecLevel5 = 0x240;
+inline constexpr std::uint32_t kVecDebug = 0x280, kVecNmi = 0x2c0, kVecKernel = 0x300, kVecUser = 0x340;
+inline constexpr std::uint32_t kVecDouble = 0x3c0;
+inline constexpr std::uint32_t kResetVector = 0x40000400;
+inline constexpr std::uint32_t kResetVecbase = 0x40000000;
+
+enum class InterruptKind : std::uint8_t { kExternalLevel, kExternalEdge, kNmi, kTimer, kSoftware, kProfiling };
+struct InterruptLine {
+  std::uint8_t level;
+  InterruptKind kind;
+};
+// The 32 interrupts of the ESP32's cores (core-isa.h, XCHAL_INTn_LEVEL and XCHAL_INTn_TYPE).
+inline constexpr std::array<InterruptLine, 32> kInterruptLines = {{
+    {1, InterruptKind::kExternalLevel}, {1, InterruptKind::kExternalLevel}, {1, InterruptKind::kExternalLevel},
+    {1, InterruptKind::kExternalLevel}, {1, InterruptKind::kExternalLevel}, {1, InterruptKind::kExternalLevel},
+    {1, InterruptKind::kTimer},         {1, InterruptKind::kSoftware},      {1, InterruptKind::kExternalLevel},
+    {1, InterruptKind::kExternalLevel}, {1, InterruptKind::kExternalEdge},  {3, InterruptKind::kProfiling},
+    {1, InterruptKind::kExternalLevel}, {1, InterruptKind::kExternalLevel}, {7, InterruptKind::kNmi},
+    {3, InterruptKind::kTimer},         {5, InterruptKind::kTimer},         {1, InterruptKind::kExternalLevel},
+    {1, InterruptKind::kExternalLevel}, {2, InterruptKind::kExternalLevel}, {2, InterruptKind::kExternalLevel},
+    {2, InterruptKind::kExternalLevel}, {3, InterruptKind::kExternalEdge},  {3, InterruptKind::kExternalLevel},
+    {4, InterruptKind::kExternalLevel}, {4, InterruptKind::kExternalLevel}, {5, InterruptKind::kExternalLevel},
+    {3, InterruptKind::kExternalLevel}, {4, InterruptKind::kExternalEdge},  {3, InterruptKind::kSoftware},
+    {4, InterruptKind::kExternalEdge},  {5, InterruptKind::kExternalLevel},
+}};
+inline constexpr std::array<unsigned, 3> kTimerInterrupt = {6, 15, 16};  // CCOMPARE0..2
+
+}  // namespace espalier::xtensa

@@ -1,0 +1,301 @@
+#include "esp32/memory_map.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cassert>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+namespace espalier::esp32 {
+namespace {
+
+constexpr std::size_t kReservation = std::size_t{1} << 32;
+constexpr std::size_t kAttributeBytes = std::size_t{1} << 20;
+constexpr std::uint32_t kPage = 4 * kKiB;
+constexpr std::uint32_t kFlashPage = 64 * kKiB;
+constexpr std::uint32_t kPsramPage = 32 * kKiB;
+
+// Offsets in ram_, page-aligned.
+constexpr std::uint32_t kSram0Offset = 0;
+constexpr std::uint32_t kSram2Offset = kSram0Offset + kSram0Size;
+constexpr std::uint32_t kSram1Offset = kSram2Offset + kSram2Size;
+constexpr std::uint32_t kRtcFastOffset = kSram1Offset + kSram1Size;
+constexpr std::uint32_t kRtcSlowOffset = kRtcFastOffset + kRtcFastSize;
+constexpr std::uint32_t kPsramOffset = kRtcSlowOffset + kRtcSlowSize;
+
+void check(bool ok, const char* what) {
+  if (!ok) throw std::system_error(errno, std::generic_category(), what);
+}
+
+std::uint8_t* reserve(std::size_t size, int protection) {
+  void* at = mmap(nullptr, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  check(at != MAP_FAILED, "reserving guest address space");
+  return static_cast<std::uint8_t*>(at);
+}
+
+// Rights that a region's attribute grants (Xtensa ISA, "Region Protection Option", table of attributes).
+enum : unsigned { kMayRead = 1, kMayWrite = 2, kMayExecute = 4 };
+unsigned rights(std::uint8_t attribute) {
+  static constexpr std::array<std::uint8_t, 16> kRights = {
+      kMayRead | kMayWrite, kMayRead | kMayWrite | kMayExecute, kMayRead | kMayWrite | kMayExecute, kMayExecute,
+      kMayRead | kMayWrite | kMayExecute, kMayRead | kMayWrite | kMayExecute, 0, 0, 0, 0, 0, 0, 0, 0,
+      kMayRead | kMayWrite, 0};
+  return kRights[attribute & 15];
+}
+
+bool in_flash_window(std::uint32_t address) {
+  return address - kDromBase < kDromSize || (address >= kIromBase && address < kIromEnd);
+}
+
+}  // namespace
+
+SharedPages::SharedPages(const char* name, std::size_t size)
+    : fd_(memfd_create(name, MFD_CLOEXEC)), size_(size), data_(nullptr) {
+  check(fd_ >= 0, "creating guest memory");
+  check(ftruncate(fd_, static_cast<off_t>(size)) == 0, "sizing guest memory");
+  void* at = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
+  check(at != MAP_FAILED, "mapping guest memory");
+  data_ = static_cast<std::uint8_t*>(at);
+}
+
+SharedPages::~SharedPages() {
+  munmap(data_, size_);
+  close(fd_);
+}
+
+struct MemoryMap::View {
+  std::uint8_t* base = reserve(kReservation, PROT_NONE);
+  std::uint8_t* attributes = reserve(kAttributeBytes, PROT_READ | PROT_WRITE);
+  std::array<std::uint8_t, 8> instruction_region{}, data_region{};
+  bool cache_enabled = false;
+  // What each 64 KiB page of 0x3F400000..0x3F7FFFFF and 0x40000000..0x40BFFFFF, and each 32 KiB page of PSRAM's
+  // window shows.
+  std::array<WindowPage, 64> drom;
+  std::array<WindowPage, 192> irom;
+  std::array<bool, 128> psram{};
+
+  View() {
+    instruction_region.fill(2);
+    data_region.fill(2);
+  }
+  ~View() {
+    munmap(base, kReservation);
+    munmap(attributes, kAttributeBytes);
+  }
+  WindowPage& flash_page(std::uint32_t address) {
+    return address - kDromBase < kDromSize ? drom[(address - kDromBase) / kFlashPage]
+                                           : irom[(address - kRomCode) / kFlashPage];
+  }
+};
+
+MemoryMap::MemoryMap(std::shared_ptr<const SharedPages> rom_code, std::shared_ptr<const SharedPages> rom_data,
+                     std::uint32_t psram_size, Invalidate invalidate)
+    : rom_code_(std::move(rom_code)),
+      rom_data_(std::move(rom_data)),
+      psram_size_(psram_size),
+      ram_("espalier-ram", kPsramOffset + psram_size),
+      invalidate_(std::move(invalidate)),
+      segments_{{kSram0, kSram0Size, kSram0Offset, false, true, true},
+                {kSram2, kSram2Size, kSram2Offset, true, false, true},
+                {kSram1Data, kSram1Size, kSram1Offset, true, false, true},
+                {kSram1Code, kSram1Size, kSram1Offset, false, true, false},
+                {kRtcFastData, kRtcFastSize, kRtcFastOffset, true, false, true},
+                {kRtcFastCode, kRtcFastSize, kRtcFastOffset, false, true, true},
+                {kRtcSlow, kRtcSlowSize, kRtcSlowOffset, true, true, true}},
+      code_(ram_.size() / kPage) {
+  for (unsigned cpu = 0; cpu < views_.size(); ++cpu) {
+    views_[cpu] = std::make_unique<View>();
+    map_fixed(cpu, kRomCode, kRomCodeSize, rom_code_->fd(), 0, false);
+    map_fixed(cpu, kRomData, kRomDataSize, rom_data_->fd(), 0, false);
+    for (const Segment& s : segments_)
+      if (s.straight) map_fixed(cpu, s.address, s.size, ram_.fd(), s.offset, true);
+    refresh(cpu, kRtcFastData, kRtcFastSize);
+    refresh(cpu, kRomData, kRomDataSize);
+    refresh(cpu, kSram2, kSram2Size + kSram1Size);
+    refresh(cpu, kRomCode, kRomCodeSize + kSram0Size + kSram1Size + kRtcFastSize);
+    refresh(cpu, kRtcSlow, kRtcSlowSize);
+  }
+}
+
+MemoryMap::~MemoryMap() = default;
+
+xtensa::MemoryView MemoryMap::view(unsigned cpu) const { return {views_[cpu]->base, views_[cpu]->attributes}; }
+
+void MemoryMap::map_fixed(unsigned cpu, std::uint32_t address, std::size_t size, int fd, std::int64_t offset,
+                          bool writable) {
+  std::uint8_t* at = views_[cpu]->base + address;
+  const void* result =
+      fd < 0 ? mmap(at, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0)
+             : mmap(at, size, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED | MAP_FIXED, fd, offset);
+  check(result != MAP_FAILED, "mapping guest memory");
+}
+
+void MemoryMap::map_flash(unsigned cpu, std::uint32_t address, WindowPage page) {
+  // The first 8 KiB of the instruction bus's page 0x400C0000 are RTC fast memory, which the window cannot hide;
+  // pages below it are ROM and SRAM.
+  const std::uint32_t start = address & ~(kFlashPage - 1);
+  const std::uint32_t first = start < kIromBase && start + kFlashPage > kIromBase ? kIromBase : start;
+  if (!in_flash_window(first)) return;
+  WindowPage& shown = views_[cpu]->flash_page(start);
+  if (shown == page) return;
+  shown = page;
+  const std::uint32_t size = start + kFlashPage - first;
+  map_fixed(cpu, first, size, page.fd, page.offset + (first - start), false);
+  refresh(cpu, first, size);
+  invalidate_(first, size);
+}
+
+void MemoryMap::map_psram(unsigned cpu, std::uint32_t address, bool present, std::uint32_t psram_offset) {
+  const std::uint32_t start = address & ~(kPsramPage - 1);
+  present = present && psram_size_ > 0 && psram_offset + kPsramPage <= psram_size_;
+  views_[cpu]->psram[(start - kPsramBase) / kPsramPage] = present;
+  map_fixed(cpu, start, kPsramPage, present ? ram_.fd() : -1, kPsramOffset + psram_offset, true);
+  refresh(cpu, start, kPsramPage);
+}
+
+void MemoryMap::set_cache_enabled(unsigned cpu, bool enabled) {
+  View& view = *views_[cpu];
+  if (view.cache_enabled == enabled) return;
+  view.cache_enabled = enabled;
+  for (unsigned i = 0; i < view.drom.size(); ++i)
+    if (view.drom[i].fd >= 0) refresh(cpu, kDromBase + i * kFlashPage, kFlashPage);
+  for (unsigned i = 0; i < view.irom.size(); ++i)
+    if (view.irom[i].fd >= 0) refresh(cpu, std::max(kRomCode + i * kFlashPage, kIromBase), kFlashPage - kPage);
+  for (unsigned i = 0; i < view.irom.size(); ++i)
+    if (view.irom[i].fd >= 0) refresh(cpu, kRomCode + (i + 1) * kFlashPage - kPage, kPage);
+  for (unsigned i = 0; i < view.psram.size(); ++i)
+    if (view.psram[i]) refresh(cpu, kPsramBase + i * kPsramPage, kPsramPage);
+}
+
+void MemoryMap::set_regions(unsigned cpu, std::span<const std::uint8_t, 8> instruction,
+                            std::span<const std::uint8_t, 8> data) {
+  View& view = *views_[cpu];
+  std::copy(instruction.begin(), instruction.end(), view.instruction_region.begin());
+  std::copy(data.begin(), data.end(), view.data_region.begin());
+  // Only regions 1 (0x20000000) and 2 (0x40000000) hold host memory.
+  refresh(cpu, kDromBase, 0x40000000 - kDromBase);
+  refresh(cpu, kRomCode, kIromEnd - kRomCode);
+  refresh(cpu, kRtcSlow, kRtcSlowSize);
+  invalidate_(0, 0xffffffff);
+}
+
+std::uint8_t MemoryMap::attributes_of(unsigned cpu, std::uint32_t address) const {
+  using namespace xtensa;
+  const View& view = *views_[cpu];
+  std::uint8_t bits = 0;
+  if (address - kRomCode < kRomCodeSize) {
+    bits = kPageLoad32 | kPageFetch;
+  } else if (address - kRomData < kRomDataSize) {
+    bits = kPageLoad32 | kPageLoadNarrow;
+  } else if (in_flash_window(address)) {
+    const bool drom = address - kDromBase < kDromSize;
+    const WindowPage& page = drom ? view.drom[(address - kDromBase) / kFlashPage]
+                                  : view.irom[(address - kRomCode) / kFlashPage];
+    if (view.cache_enabled && page.fd >= 0) bits = kPageLoad32 | (drom ? kPageLoadNarrow : kPageFetch);
+  } else if (address - kPsramBase < kPsramSize) {
+    if (view.cache_enabled && view.psram[(address - kPsramBase) / kPsramPage])
+      bits = kPageLoad32 | kPageLoadNarrow | kPageStore32 | kPageStoreNarrow;
+  } else if (const Segment* s = segment_at(address); s && s->straight) {
+    bits = kPageLoad32 | kPageStore32;
+    if (s->data_bus) bits |= kPageLoadNarrow | kPageStoreNarrow;
+    if (s->instruction_bus) bits |= kPageFetch;
+    // RTC fast memory is on the PRO CPU's buses only (TRM 1.3.2.5).
+    if (s->offset == kRtcFastOffset && cpu != 0) bits = 0;
+    if (code_[ram_offset(*s, address) / kPage]) bits &= ~(kPageStore32 | kPageStoreNarrow);
+  }
+  const unsigned data = rights(view.data_region[address >> 29]);
+  if (!(data & kMayRead)) bits &= ~(kPageLoad32 | kPageLoadNarrow);
+  if (!(data & kMayWrite)) bits &= ~(kPageStore32 | kPageStoreNarrow);
+  if (!(rights(view.instruction_region[address >> 29]) & kMayExecute)) bits &= ~kPageFetch;
+  return bits;
+}
+
+void MemoryMap::refresh(unsigned cpu, std::uint32_t address, std::uint32_t size) {
+  View& view = *views_[cpu];
+  const std::uint32_t last = (address + (size - 1)) >> 12;
+  for (std::uint32_t page = address >> 12; page <= last; ++page) {
+    const std::uint8_t bits = attributes_of(cpu, page << 12);
+    // Reading first keeps untouched attribute pages of the host unallocated.
+    if (view.attributes[page] != bits) view.attributes[page] = bits;
+  }
+}
+
+const MemoryMap::Segment* MemoryMap::segment_at(std::uint32_t address) const {
+  for (const Segment& s : segments_)
+    if (address - s.address < s.size) return &s;
+  return nullptr;
+}
+
+std::uint32_t MemoryMap::ram_offset(const Segment& segment, std::uint32_t address) const {
+  return segment.straight ? segment.offset + (address - segment.address)
+                          : segment.offset + (sram1_data_address(address) - kSram1Data);
+}
+
+std::uint8_t* MemoryMap::plain(unsigned cpu, std::uint32_t address) {
+  View& view = *views_[cpu];
+  if (address - kRomCode < kRomCodeSize || address - kRomData < kRomDataSize) return view.base + address;
+  if (in_flash_window(address))
+    return view.cache_enabled && view.flash_page(address).fd >= 0 ? view.base + address : nullptr;
+  if (address - kPsramBase < kPsramSize)
+    return view.cache_enabled && view.psram[(address - kPsramBase) / kPsramPage] ? view.base + address : nullptr;
+  const Segment* s = segment_at(address);
+  if (!s || !s->straight || (s->offset == kRtcFastOffset && cpu != 0)) return nullptr;
+  return view.base + address;
+}
+
+bool MemoryMap::is_ram(std::uint32_t address) const {
+  if (address - kPsramBase < kPsramSize) return true;
+  const Segment* s = segment_at(address);
+  return s && s->straight;
+}
+
+bool MemoryMap::word_only(std::uint32_t address) { return address >= kRomCode && address < kIromEnd; }
+
+void MemoryMap::watch_code(std::uint32_t address, std::uint32_t size) {
+  for (std::uint32_t at = address & ~(kGranule - 1); at < address + size; at += kGranule) {
+    const Segment* s = segment_at(at);
+    if (!s) return;  // ROM never changes; flash tells through flash_changed()
+    // A granule of SRAM1's reversed side is a granule on the data side, too.
+    const std::uint32_t offset = ram_offset(*s, at);
+    std::uint64_t& granules = code_[offset / kPage];
+    const bool first = granules == 0;
+    granules |= std::uint64_t{1} << (offset % kPage / kGranule);
+    if (!first) continue;
+    for (unsigned cpu = 0; cpu < views_.size(); ++cpu)
+      for (const Segment& alias : segments_)
+        if (alias.straight && offset - alias.offset < alias.size)
+          refresh(cpu, alias.address + (offset - alias.offset & ~(kPage - 1)), kPage);
+  }
+}
+
+void MemoryMap::stored(std::uint32_t address, std::uint32_t size) {
+  const Segment* s = segment_at(address);
+  if (!s) return;
+  const std::uint32_t offset = ram_offset(*s, address);
+  for (std::uint32_t at = offset & ~(kGranule - 1); at < offset + size; at += kGranule) {
+    if (at / kPage >= code_.size()) return;
+    std::uint64_t& granules = code_[at / kPage];
+    const std::uint64_t bit = std::uint64_t{1} << (at % kPage / kGranule);
+    if (!(granules & bit)) continue;
+    granules &= ~bit;
+    for (const Segment& alias : segments_) {
+      const std::uint32_t within = at - alias.offset;
+      if (within >= alias.size) continue;
+      invalidate_(alias.straight ? alias.address + within : alias.address + alias.size - kGranule - within,
+                  kGranule);
+      if (granules == 0 && alias.straight)
+        for (unsigned cpu = 0; cpu < views_.size(); ++cpu) refresh(cpu, alias.address + (within & ~(kPage - 1)), kPage);
+    }
+  }
+}
+
+std::span<std::uint8_t> MemoryMap::psram() { return {ram_.data() + kPsramOffset, psram_size_}; }
+
+void MemoryMap::archive(base::Archive& ar) {
+  ar.section("ram");
+  for (std::size_t at = 0; at < ram_.size(); ++at) ar(ram_.data()[at]);
+}
+
+}  // namespace espalier::esp32

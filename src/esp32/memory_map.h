@@ -1,0 +1,140 @@
+// Where things lie in the ESP32's address space, and how that becomes host memory.
+// Source: ESP32 TRM, chapter 1 "System and Memory" (tables 1-1 to 1-5).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/archive.h"
+#include "xtensa/core.h"
+#include "xtensa/memory_view.h"
+
+namespace espalier::esp32 {
+
+inline constexpr std::uint32_t kKiB = 1024;
+inline constexpr std::uint32_t kMiB = 1024 * kKiB;
+
+inline constexpr std::uint32_t kDromBase = 0x3f400000, kDromSize = 4 * kMiB;      // flash, data bus
+inline constexpr std::uint32_t kPsramBase = 0x3f800000, kPsramSize = 4 * kMiB;    // external RAM, data bus
+inline constexpr std::uint32_t kPeripheralBase = 0x3ff00000, kPeripheralSize = 0x80000;
+inline constexpr std::uint32_t kRtcFastData = 0x3ff80000, kRtcFastSize = 8 * kKiB;
+inline constexpr std::uint32_t kRomData = 0x3ff90000, kRomDataSize = 64 * kKiB;
+inline constexpr std::uint32_t kSram2 = 0x3ffae000, kSram2Size = 200 * kKiB;
+inline constexpr std::uint32_t kSram1Data = 0x3ffe0000, kSram1Size = 128 * kKiB;
+inline constexpr std::uint32_t kRomCode = 0x40000000, kRomCodeSize = 448 * kKiB;
+inline constexpr std::uint32_t kSram0 = 0x40070000, kSram0Size = 192 * kKiB;
+inline constexpr std::uint32_t kSram1Code = 0x400a0000;                            // words in reversed order
+inline constexpr std::uint32_t kRtcFastCode = 0x400c0000;
+inline constexpr std::uint32_t kIromBase = 0x400c2000, kIromEnd = 0x40c00000;     // flash, instruction bus
+inline constexpr std::uint32_t kRtcSlow = 0x50000000, kRtcSlowSize = 8 * kKiB;
+inline constexpr std::uint32_t kAhbPeripheralBase = 0x60000000, kAhbPeripheralSize = 0x40000;
+inline constexpr std::uint32_t kAhbPeripheralOffset = 0x3ff40000;                  // its registers' home
+
+// An anonymous file of memory that several mappings (aliases, cores, machines) show.
+class SharedPages {
+ public:
+  explicit SharedPages(const char* name, std::size_t size);
+  ~SharedPages();
+  SharedPages(const SharedPages&) = delete;
+  SharedPages& operator=(const SharedPages&) = delete;
+
+  int fd() const { return fd_; }
+  std::size_t size() const { return size_; }
+  std::uint8_t* data() { return data_; }
+  const std::uint8_t* data() const { return data_; }
+
+ private:
+  int fd_;
+  std::size_t size_;
+  std::uint8_t* data_;
+};
+
+// A 64 KiB page of flash or a 32 KiB page of PSRAM as a cache window shows it: `size` bytes of a file.
+struct WindowPage {
+  int fd = -1;
+  std::int64_t offset = 0;
+  bool operator==(const WindowPage&) const = default;
+};
+
+// The memory of one machine and both cores' views of it: two reservations of 4 GiB in which RAM, ROM and the
+// cache windows are mapped where the guest sees them, and the attribute bytes that say what may be done there.
+class MemoryMap {
+ public:
+  using Invalidate = std::function<void(std::uint32_t address, std::uint32_t size)>;
+
+  // `rom_code` and `rom_data` hold the mask ROM and may be shared with other machines. `psram_size` is 0, 2 or
+  // 4 MiB. `invalidate` is told of address ranges whose decoded code has become stale, for all cores.
+  MemoryMap(std::shared_ptr<const SharedPages> rom_code, std::shared_ptr<const SharedPages> rom_data,
+            std::uint32_t psram_size, Invalidate invalidate);
+  ~MemoryMap();
+  MemoryMap(const MemoryMap&) = delete;
+  MemoryMap& operator=(const MemoryMap&) = delete;
+
+  xtensa::MemoryView view(unsigned cpu) const;
+
+  // Shows `page` read-only at the 64 KiB flash window page that holds `address`, for one core; an absent page
+  // (fd < 0) unmaps it. `executable` says that the window is on the instruction bus.
+  void map_flash(unsigned cpu, std::uint32_t address, WindowPage page);
+  // Shows PSRAM from `psram_offset` at the 32 KiB page at `address`, or nothing where `present` is false.
+  void map_psram(unsigned cpu, std::uint32_t address, bool present, std::uint32_t psram_offset);
+  // While a core's cache is off its windows answer nothing.
+  void set_cache_enabled(unsigned cpu, bool enabled);
+  // The flash under a mapped page has changed: its decoded code is stale.
+  void flash_changed(std::uint32_t address, std::uint32_t size) { invalidate_(address, size); }
+  // Region protection of core `cpu` has changed (attributes as in xtensa::State).
+  void set_regions(unsigned cpu, std::span<const std::uint8_t, 8> instruction,
+                   std::span<const std::uint8_t, 8> data);
+
+  // Bytes that lie in plain memory for core `cpu`, whatever the page attributes hold back: the start of a run
+  // and its length up to `size`; nullptr where there is none. SRAM1 on the instruction bus is not plain.
+  std::uint8_t* plain(unsigned cpu, std::uint32_t address);
+  // True for RAM (not ROM, not flash) that `address` names through a straight alias.
+  bool is_ram(std::uint32_t address) const;
+  // True if only aligned 32-bit data accesses are possible there (the instruction bus).
+  static bool word_only(std::uint32_t address);
+  // SRAM1's address on the data bus of a word on the instruction bus; the two count in opposite directions.
+  static std::uint32_t sram1_data_address(std::uint32_t code_address) {
+    return kSram1Data + kSram1Size - 4 - (code_address - kSram1Code & ~3u) + (code_address & 3);
+  }
+  static bool in_sram1_code(std::uint32_t address) { return address - kSram1Code < kSram1Size; }
+
+  // Decoded code lies in [address, address + size): stores there must come through store().
+  void watch_code(std::uint32_t address, std::uint32_t size);
+  // After a store of `size` bytes to RAM at `address` (any alias) by the slow path or by a device: drops code
+  // decoded from those bytes.
+  void stored(std::uint32_t address, std::uint32_t size);
+
+  // External RAM's contents, for the chip on the SPI bus that answers to commands; empty where there is none.
+  std::span<std::uint8_t> psram();
+  // All of internal RAM, RTC memory and PSRAM.
+  void archive(base::Archive& ar);
+
+ private:
+  struct View;
+  static constexpr unsigned kGranule = 64;
+
+  struct Segment {  // one run of RAM in ram_ and an address that shows it
+    std::uint32_t address, size, offset;
+    bool data_bus, instruction_bus;
+    bool straight;  // false: SRAM1 on the instruction bus
+  };
+  const Segment* segment_at(std::uint32_t address) const;
+  std::uint32_t ram_offset(const Segment& segment, std::uint32_t address) const;
+  void map_fixed(unsigned cpu, std::uint32_t address, std::size_t size, int fd, std::int64_t offset, bool writable);
+  void refresh(unsigned cpu, std::uint32_t address, std::uint32_t size);
+  std::uint8_t attributes_of(unsigned cpu, std::uint32_t page) const;
+
+  std::shared_ptr<const SharedPages> rom_code_, rom_data_;
+  std::uint32_t psram_size_;
+  SharedPages ram_;
+  Invalidate invalidate_;
+  std::vector<Segment> segments_;
+  std::array<std::unique_ptr<View>, 2> views_;
+  std::vector<std::uint64_t> code_;  // one word per 4 KiB of ram_: a bit for each granule that holds decoded code
+};
+
+}  // namespace espalier::esp32

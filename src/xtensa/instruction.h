@@ -30,7 +30,7 @@ struct Instruction {
   std::uint8_t s = 0;
   std::uint8_t t = 0;
   std::int32_t imm = 0;
-  std::int32_t imm2 = 0;  // second immediate (EXTUI's mask width, ENTRY has one only)
+  std::int32_t imm2 = 0;  // second immediate: EXTUI's width, what BEQI..., BBSI... compare with, BREAK's second
 };
 
 }  // namespace espalier::xtensa

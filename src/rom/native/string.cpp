@@ -1,0 +1,392 @@
+// <string.h>, <strings.h> and <ctype.h>, as the C standard and POSIX describe them, with BSD's strl* and
+// newlib's strlwr/strupr. The "C" locale.
+#include <algorithm>
+#include <cctype>
+#include <cstdint>
+#include <cstring>
+
+#include "rom/native/natives.h"
+
+namespace espalier::rom {
+namespace {
+
+using u8 = std::uint8_t;
+using u32 = std::uint32_t;
+
+constexpr u32 kCallCost = 8;  // entry, return and set-up of an ordinary leaf function
+
+// A word a step where both sides are aligned, as the chip's own routines do.
+void charge_words(Call& c, u32 bytes) {
+  c.charge(kCallCost + bytes / 2);
+}
+void charge_bytes(Call& c, u32 bytes) {
+  c.charge(kCallCost + 4 * std::uint64_t{bytes});
+}
+
+// Copies `n` bytes, forwards. Whole when both ends are plain memory, else byte by byte so that a fault comes
+// at the byte that has no memory, with everything before it done. 32-bit-only memory (the instruction bus)
+// takes words.
+void copy_forward(Call& c, u32 to, u32 from, u32 n) {
+  u8* w = c.writable(to, n);
+  const u8* r = c.readable(from, n);
+  if (w && r && (to <= from || to - from >= n)) {
+    std::memmove(w, r, n);
+    return;
+  }
+  if (((to | from) & 3) == 0)
+    for (; n >= 4; n -= 4, to += 4, from += 4) c.store32(to, c.load32(from));
+  for (; n > 0; --n) c.store8(to++, c.load8(from++));
+}
+
+void memcpy_(Call& c) {
+  charge_words(c, c.arg(2));
+  copy_forward(c, c.arg(0), c.arg(1), c.arg(2));
+  c.ret(c.arg(0));
+}
+
+void memmove_(Call& c) {
+  u32 to = c.arg(0), from = c.arg(1), n = c.arg(2);
+  charge_words(c, n);
+  if (to - from >= n) {
+    copy_forward(c, to, from, n);
+  } else {
+    u8* w = c.writable(to, n);
+    const u8* r = c.readable(from, n);
+    if (w && r) {
+      std::memmove(w, r, n);
+    } else {
+      const bool words = ((to | from | n) & 3) == 0;
+      for (to += n, from += n; n > 0; n -= words ? 4 : 1) {
+        if (words)
+          to -= 4, from -= 4, c.store32(to, c.load32(from));
+        else
+          c.store8(--to, c.load8(--from));
+      }
+    }
+  }
+  c.ret(c.arg(0));
+}
+
+void fill(Call& c, u32 to, u8 value, u32 n) {
+  if (u8* w = c.writable(to, n)) {
+    std::memset(w, value, n);
+    return;
+  }
+  if ((to & 3) == 0)
+    for (; n >= 4; n -= 4, to += 4) c.store32(to, value * 0x01010101u);
+  for (; n > 0; --n) c.store8(to++, value);
+}
+
+void memset_(Call& c) {
+  charge_words(c, c.arg(2));
+  fill(c, c.arg(0), static_cast<u8>(c.arg(1)), c.arg(2));
+  c.ret(c.arg(0));
+}
+
+void bzero_(Call& c) {
+  charge_words(c, c.arg(1));
+  fill(c, c.arg(0), 0, c.arg(1));
+}
+
+void memccpy_(Call& c) {
+  const u32 to = c.arg(0), from = c.arg(1), n = c.arg(3);
+  for (u32 i = 0; i < n; ++i) {
+    const u8 b = c.load8(from + i);
+    c.store8(to + i, b);
+    if (b == static_cast<u8>(c.arg(2))) {
+      charge_bytes(c, i + 1);
+      return c.ret(to + i + 1);
+    }
+  }
+  charge_bytes(c, n);
+  c.ret(0);
+}
+
+void memchr_(Call& c) {
+  const u32 at = c.arg(0), n = c.arg(2);
+  for (u32 i = 0; i < n; ++i)
+    if (c.load8(at + i) == static_cast<u8>(c.arg(1))) {
+      charge_bytes(c, i);
+      return c.ret(at + i);
+    }
+  charge_bytes(c, n);
+  c.ret(0);
+}
+
+void memrchr_(Call& c) {
+  const u32 at = c.arg(0), n = c.arg(2);
+  charge_bytes(c, n);
+  for (u32 i = n; i-- > 0;)
+    if (c.load8(at + i) == static_cast<u8>(c.arg(1))) return c.ret(at + i);
+  c.ret(0);
+}
+
+void memcmp_(Call& c) {
+  const u32 a = c.arg(0), b = c.arg(1), n = c.arg(2);
+  for (u32 i = 0; i < n; ++i)
+    if (const int d = c.load8(a + i) - c.load8(b + i)) {
+      charge_bytes(c, i);
+      return c.ret(static_cast<u32>(d));
+    }
+  charge_words(c, n);
+  c.ret(0);
+}
+
+u32 length(Call& c, u32 at, u32 limit = ~0u) {
+  u32 n = 0;
+  while (n < limit && c.load8(at + n) != 0) ++n;
+  return n;
+}
+
+void strlen_(Call& c) {
+  const u32 n = length(c, c.arg(0));
+  charge_words(c, n);
+  c.ret(n);
+}
+
+void strnlen_(Call& c) {
+  const u32 n = length(c, c.arg(0), c.arg(1));
+  charge_bytes(c, n);
+  c.ret(n);
+}
+
+u8 exact(u8 b) {
+  return b;
+}
+u8 folded(u8 b) {
+  return b >= 'A' && b <= 'Z' ? static_cast<u8>(b + 32) : b;
+}
+
+// strcmp and its family: at most `limit` bytes, each seen through `Fold`.
+template <u8 (*Fold)(u8)>
+void compare_strings(Call& c, u32 limit) {
+  const u32 a = c.arg(0), b = c.arg(1);
+  for (u32 i = 0; i < limit; ++i) {
+    const u8 x = Fold(c.load8(a + i)), y = Fold(c.load8(b + i));
+    if (x != y || x == 0) {
+      charge_bytes(c, i);
+      return c.ret(static_cast<u32>(x - y));
+    }
+  }
+  charge_bytes(c, limit);
+  c.ret(0);
+}
+
+void strcpy_(Call& c) {
+  const u32 n = length(c, c.arg(1)) + 1;
+  charge_words(c, n);
+  copy_forward(c, c.arg(0), c.arg(1), n);
+  c.ret(c.arg(0));
+}
+
+void strncpy_(Call& c) {
+  const u32 n = c.arg(2), copied = length(c, c.arg(1), n);
+  charge_bytes(c, n);
+  copy_forward(c, c.arg(0), c.arg(1), copied);
+  fill(c, c.arg(0) + copied, 0, n - copied);
+  c.ret(c.arg(0));
+}
+
+void append(Call& c, u32 limit) {
+  const u32 end = c.arg(0) + length(c, c.arg(0)), n = length(c, c.arg(1), limit);
+  charge_bytes(c, end - c.arg(0) + n);
+  copy_forward(c, end, c.arg(1), n);
+  c.store8(end + n, 0);
+  c.ret(c.arg(0));
+}
+
+void strlcpy_(Call& c) {
+  const u32 n = length(c, c.arg(1)), room = c.arg(2);
+  charge_bytes(c, n);
+  if (room > 0) {
+    const u32 copied = std::min(n, room - 1);
+    copy_forward(c, c.arg(0), c.arg(1), copied);
+    c.store8(c.arg(0) + copied, 0);
+  }
+  c.ret(n);
+}
+
+void strlcat_(Call& c) {
+  const u32 room = c.arg(2), had = length(c, c.arg(0), room), n = length(c, c.arg(1));
+  charge_bytes(c, had + n);
+  if (had < room) {
+    const u32 copied = std::min(n, room - had - 1);
+    copy_forward(c, c.arg(0) + had, c.arg(1), copied);
+    c.store8(c.arg(0) + had + copied, 0);
+  }
+  c.ret(had + n);
+}
+
+void strchr_(Call& c) {
+  for (u32 at = c.arg(0);; ++at) {
+    const u8 b = c.load8(at);
+    if (b == static_cast<u8>(c.arg(1)) || b == 0) {
+      charge_bytes(c, at - c.arg(0));
+      return c.ret(b == static_cast<u8>(c.arg(1)) ? at : 0);
+    }
+  }
+}
+
+void strrchr_(Call& c) {
+  u32 found = 0, at = c.arg(0);
+  for (;; ++at) {
+    const u8 b = c.load8(at);
+    if (b == static_cast<u8>(c.arg(1))) found = at;
+    if (b == 0) break;
+  }
+  charge_bytes(c, at - c.arg(0));
+  c.ret(found);
+}
+
+// How many leading bytes of arg 0 are (Member) or are not in the set of arg 1.
+template <bool Member>
+void span_of(Call& c) {
+  const std::string set = c.string(c.arg(1));
+  u32 n = 0;
+  for (;; ++n) {
+    const u8 b = c.load8(c.arg(0) + n);
+    if (b == 0 || (set.find(static_cast<char>(b)) != std::string::npos) != Member) break;
+  }
+  charge_bytes(c, n + static_cast<u32>(set.size()));
+  c.ret(n);
+}
+
+template <u8 (*Fold)(u8)>
+void find_string(Call& c) {
+  std::string hay = c.string(c.arg(0)), needle = c.string(c.arg(1));
+  for (std::string* s : {&hay, &needle})
+    for (char& ch : *s) ch = static_cast<char>(Fold(static_cast<u8>(ch)));
+  const std::size_t at = hay.find(needle);
+  charge_bytes(c, static_cast<u32>(at == std::string::npos ? hay.size() : at + needle.size()));
+  c.ret(at == std::string::npos ? 0 : c.arg(0) + static_cast<u32>(at));
+}
+
+// The next token from the string whose address lies at `cursor`; ends it with a NUL. `skip_leading` is the
+// difference between strtok_r and strsep.
+u32 next_token(Call& c, u32 start, const std::string& delimiters, u32 cursor, bool skip_leading) {
+  const auto is_delimiter = [&](u8 b) {
+    return b != 0 && delimiters.find(static_cast<char>(b)) != std::string::npos;
+  };
+  if (start == 0) return 0;
+  u32 at = start;
+  if (skip_leading) {
+    while (is_delimiter(c.load8(at))) ++at;
+    if (c.load8(at) == 0) {
+      c.store32(cursor, 0);
+      return 0;
+    }
+  }
+  u32 end = at;
+  while (c.load8(end) != 0 && !is_delimiter(c.load8(end))) ++end;
+  charge_bytes(c, end - start);
+  if (c.load8(end) == 0) {
+    c.store32(cursor, 0);
+  } else {
+    c.store8(end, 0);
+    c.store32(cursor, end + 1);
+  }
+  return at;
+}
+
+void strtok_r_(Call& c) {
+  const u32 start = c.arg(0) ? c.arg(0) : c.load32(c.arg(2));
+  c.ret(next_token(c, start, c.string(c.arg(1)), c.arg(2), true));
+}
+
+// newlib's internal form: (s, delim, lasts, skip_leading_delim).
+void strtok_internal(Call& c) {
+  const u32 start = c.arg(0) ? c.arg(0) : c.load32(c.arg(2));
+  c.ret(next_token(c, start, c.string(c.arg(1)), c.arg(2), c.arg(3) != 0));
+}
+
+void strsep_(Call& c) {
+  c.ret(next_token(c, c.load32(c.arg(0)), c.string(c.arg(1)), c.arg(0), false));
+}
+
+template <bool Upper>
+void change_case(Call& c) {
+  u32 at = c.arg(0);
+  for (; const u8 b = c.load8(at); ++at) {
+    const bool change = Upper ? b >= 'a' && b <= 'z' : b >= 'A' && b <= 'Z';
+    if (change) c.store8(at, b ^ 0x20);
+  }
+  charge_bytes(c, at - c.arg(0));
+  c.ret(c.arg(0));
+}
+
+// Character classes hold for 0..127 in the "C" locale; EOF and the rest belong to none.
+template <int (*Test)(int)>
+void character_class(Call& c) {
+  c.charge(kCallCost);
+  const u32 ch = c.arg(0);
+  c.ret(ch < 128 && Test(static_cast<int>(ch)) != 0);
+}
+
+int in_blank(int ch) {
+  return ch == ' ' || ch == '\t';
+}
+
+constexpr NativeFunction kFunctions[] = {
+    {"memcpy", memcpy_},
+    {"xthal_memcpy", memcpy_},
+    {"xthal_bcopy",
+     [](Call& c) {
+       charge_words(c, c.arg(2));
+       copy_forward(c, c.arg(1), c.arg(0), c.arg(2));
+     }},
+    {"memmove", memmove_},
+    {"memset", memset_},
+    {"bzero", bzero_},
+    {"memccpy", memccpy_},
+    {"memchr", memchr_},
+    {"memrchr", memrchr_},
+    {"memcmp", memcmp_},
+    {"__gcc_bcmp", memcmp_},
+    {"strlen", strlen_},
+    {"strnlen", strnlen_},
+    {"strcmp", [](Call& c) { compare_strings<exact>(c, ~0u); }},
+    {"strcoll", [](Call& c) { compare_strings<exact>(c, ~0u); }},
+    {"strncmp", [](Call& c) { compare_strings<exact>(c, c.arg(2)); }},
+    {"strcasecmp", [](Call& c) { compare_strings<folded>(c, ~0u); }},
+    {"strncasecmp", [](Call& c) { compare_strings<folded>(c, c.arg(2)); }},
+    {"strcpy", strcpy_},
+    {"strncpy", strncpy_},
+    {"strcat", [](Call& c) { append(c, ~0u); }},
+    {"strncat", [](Call& c) { append(c, c.arg(2)); }},
+    {"strlcpy", strlcpy_},
+    {"strlcat", strlcat_},
+    {"strchr", strchr_},
+    {"strrchr", strrchr_},
+    {"strspn", span_of<true>},
+    {"strcspn", span_of<false>},
+    {"strstr", find_string<exact>},
+    {"strcasestr", find_string<folded>},
+    {"strtok_r", strtok_r_},
+    {"__strtok_r", strtok_internal},
+    {"strsep", strsep_},
+    {"strlwr", change_case<false>},
+    {"strupr", change_case<true>},
+    {"isalnum", character_class<std::isalnum>},
+    {"isalpha", character_class<std::isalpha>},
+    {"isblank", character_class<in_blank>},
+    {"iscntrl", character_class<std::iscntrl>},
+    {"isdigit", character_class<std::isdigit>},
+    {"isgraph", character_class<std::isgraph>},
+    {"islower", character_class<std::islower>},
+    {"isprint", character_class<std::isprint>},
+    {"ispunct", character_class<std::ispunct>},
+    {"isspace", character_class<std::isspace>},
+    {"isupper", character_class<std::isupper>},
+    {"isascii", [](Call& c) { c.ret(c.arg(0) < 128); }},
+    {"toascii", [](Call& c) { c.ret(c.arg(0) & 127); }},
+    {"tolower", [](Call& c) { c.ret(c.arg(0) - 'A' < 26 ? c.arg(0) + 32 : c.arg(0)); }},
+    {"toupper", [](Call& c) { c.ret(c.arg(0) - 'a' < 26 ? c.arg(0) - 32 : c.arg(0)); }},
+};
+
+}  // namespace
+
+std::span<const NativeFunction> string_natives() {
+  return kFunctions;
+}
+
+}  // namespace espalier::rom

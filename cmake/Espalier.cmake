@@ -22,12 +22,12 @@ endif()
 
 # espalier_layer(NAME [DEPS targets...])
 # Makes the static library espalier_NAME from every *.cpp of the current folder and below, and, where there are
-# *_test.cpp files, the test program NAME_tests from those.
+# *_test.cpp files, the test program NAME_tests from those. A main.cpp is left to a program of the folder's own.
 function(espalier_layer name)
   cmake_parse_arguments(ARG "" "" "DEPS;TEST_DEPS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cpp)
   set(tests ${sources})
-  list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "_test\\.cpp$|/main\\.cpp$")
   list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
   if(sources)
     add_library(espalier_${name} STATIC ${sources})

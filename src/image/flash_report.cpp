@@ -188,6 +188,22 @@ void check_image(const EspImage& image, const std::string& what, std::vector<Fin
   }
 }
 
+FileKind file_kind(ByteView bytes) {
+  auto begins_table = [&](std::uint64_t offset) {
+    auto magic = slice(bytes, offset, 2);
+    return magic && load16(*magic, 0) == kPartitionMagic;
+  };
+  if (begins_table(0)) return FileKind::kPartitionTable;
+  auto boot = slice(bytes, kBootloaderOffset, 1);
+  bool is_image = !bytes.empty() && bytes[0] == kImageMagic;
+  // A download to be flashed from 0x1000 on begins with an image as well, and so may a whole flash.
+  if (!is_image || begins_table(kPartitionTableOffset - kBootloaderOffset) ||
+      (boot && (*boot)[0] == kImageMagic && parse_image(bytes.subspan(kBootloaderOffset)))) {
+    return FileKind::kFlash;
+  }
+  return FileKind::kImage;
+}
+
 FlashReport inspect_flash(const FlashImage& flash) {
   return Inspection(flash).run();
 }

@@ -40,6 +40,10 @@ struct FlashReport {
   std::vector<Finding> findings;
 };
 
+// What a file is, by its first bytes.
+enum class FileKind : std::uint8_t { kFlash, kImage, kPartitionTable };
+FileKind file_kind(ByteView bytes);
+
 FlashReport inspect_flash(const FlashImage& flash);
 
 // The findings on one image: its chip, checksum and hash. `what` names it in the text.

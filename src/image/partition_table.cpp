@@ -12,7 +12,6 @@
 namespace espalier::image {
 namespace {
 
-constexpr std::uint16_t kEntryMagic = 0x50aa;
 constexpr std::uint16_t kMd5Magic = 0xebeb;
 constexpr std::uint16_t kEndMagic = 0xffff;
 constexpr std::size_t kLabelSize = 16;
@@ -43,11 +42,11 @@ std::string md5_of(ByteView bytes) {
 
 bool looks_like_table(ByteView flash, std::uint64_t offset) {
   auto first = slice(flash, offset, kPartitionEntrySize);
-  return first && load16(*first, 0) == kEntryMagic;
+  return first && load16(*first, 0) == kPartitionMagic;
 }
 
 void append_entry(Bytes& bytes, const Partition& partition) {
-  append16(bytes, kEntryMagic);
+  append16(bytes, kPartitionMagic);
   bytes.push_back(partition.type);
   bytes.push_back(partition.subtype);
   append32(bytes, partition.offset);
@@ -88,7 +87,7 @@ std::expected<PartitionTable, std::string> parse_partition_table(ByteView bytes,
     if (!entry)
       return std::unexpected(fmt::format("is cut short: it ends before row {} and its end row", index));
     std::uint16_t magic = load16(*entry, 0);
-    if (magic == kEntryMagic) {
+    if (magic == kPartitionMagic) {
       Partition partition{.label = printable(entry->subspan(12, kLabelSize)),
                           .type = (*entry)[2],
                           .subtype = (*entry)[3],
@@ -114,7 +113,7 @@ std::expected<PartitionTable, std::string> parse_partition_table(ByteView bytes,
       return table;
     } else if (index == 0) {
       return std::unexpected(
-          fmt::format("is no partition table: it begins with {:#06x}, not {:#06x}", magic, kEntryMagic));
+          fmt::format("is no partition table: it begins with {:#06x}, not {:#06x}", magic, kPartitionMagic));
     } else {
       return std::unexpected(
           fmt::format("is damaged: row {} begins with {:#06x}, which means nothing", index, magic));

@@ -16,6 +16,7 @@ namespace espalier::image {
 constexpr std::uint32_t kPartitionTableOffset = 0x8000;
 constexpr std::size_t kPartitionTableSize = 0xc00;
 constexpr std::size_t kPartitionEntrySize = 32;
+constexpr std::uint16_t kPartitionMagic = 0x50aa;  // how a row, and with it a table, begins
 
 struct Partition {
   static constexpr std::uint8_t kApp = 0x00;

@@ -1,0 +1,259 @@
+#include "cli/run_command.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <sys/un.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "base/log.h"
+#include "cli/validators.h"
+
+namespace espalier::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The values of an option that has a few names to choose from.
+template <class T>
+using Choices = std::vector<std::pair<std::string, T>>;
+
+template <class T>
+std::expected<T, std::string> choose(const Choices<T>& choices, std::string_view text) {
+  std::string names;
+  for (const auto& [name, value] : choices) {
+    if (name == text) return value;
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  return std::unexpected(fmt::format("'{}' is none of {}", text, names));
+}
+
+// An option of one value, which `parse` turns into what `target` holds or into one line that says what is
+// wrong.
+template <class T, class Parse>
+CLI::Option* add_parsed(CLI::App& command, const std::string& names, T& target, const std::string& help,
+                        const std::string& type, Parse parse) {
+  return command
+      .add_option_function<std::string>(
+          names,
+          [&target, parse, names](const std::string& text) {
+            auto value = parse(text);
+            if (!value) throw CLI::ValidationError(names.substr(names.find("--")), value.error());
+            target = *value;
+          },
+          help)
+      ->type_name(type);
+}
+
+template <class T>
+CLI::Option* add_choice(CLI::App& command, const std::string& name, T& target, const std::string& help,
+                        const Choices<T>& choices) {
+  std::string type;
+  for (const auto& [choice, value] : choices) type += (type.empty() ? "" : "|") + choice;
+  return add_parsed(command, name, target, help, type,
+                    [choices](const std::string& text) { return choose(choices, text); });
+}
+
+// Each occurrence takes one value: what follows may be the image.
+CLI::Option* add_repeatable(CLI::App& command, const std::string& names, std::vector<std::string>& target,
+                            const std::string& help, const std::string& type) {
+  return command.add_option(names, target, help)
+      ->type_name(type)
+      ->allow_extra_args(false)
+      ->check(validator(
+          [](std::string& text) { return text.empty() ? std::string("is empty") : std::string(); }));
+}
+
+std::expected<double, std::string> parse_seconds(std::string_view text) {
+  double value = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value) || value <= 0) {
+    return std::unexpected(fmt::format("'{}' is no number of seconds greater than 0", text));
+  }
+  return value;
+}
+
+std::expected<std::uint32_t, std::string> parse_count(std::string_view text) {
+  std::uint32_t value = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    return std::unexpected(fmt::format("'{}' is no whole number", text));
+  }
+  return value;
+}
+
+std::expected<std::string, std::string> parse_log(const std::string& text) {
+  base::Logger logger;
+  auto configured = logger.configure(text);
+  if (!configured) return std::unexpected(configured.error());
+  return text;
+}
+
+// What can only be said of the options together.
+std::string problem_of(const RunOptions& options) {
+  if (options.demo && !options.image.empty()) return "name an image or --demo, not both";
+  if (!options.demo && options.image.empty())
+    return "which image? Name a flash image or a build folder, or use --demo";
+  std::error_code error;
+  if (options.persist) {
+    if (options.demo) return "--persist: the demo has no image file to write to";
+    if (fs::is_directory(options.image, error)) {
+      return fmt::format("--persist: {} is a build folder; `espalier image merge` makes an image file of it",
+                         options.image);
+    }
+  }
+  if (options.net == NetMode::kNone && !options.publish.empty()) return "--publish needs --net user";
+  auto on_stdio = std::ranges::count(options.serial, SerialTarget::Kind::kStdio, &SerialTarget::kind);
+  if (on_stdio > 1) return "only one of --serial, --serial1 and --serial2 can be stdio";
+  for (const std::string* file : {&options.image, &options.rom, &options.efuse}) {
+    if (!file->empty() && !fs::exists(*file, error)) {
+      return fmt::format("{}: {}", *file, error ? error.message() : "No such file or directory");
+    }
+  }
+  return {};
+}
+
+void add_options(CLI::App& command, RunOptions& options) {
+  command.add_option("IMAGE", options.image,
+                     "Merged flash image, or build folder with flasher_args.json or flash_args");
+  command.add_flag("--demo", options.demo, "Run the built-in guest, a web server, instead of an image");
+
+  add_repeatable(command, "-p,--publish", options.publish,
+                 "Lead a port of this host to one of the guest (default address: 127.0.0.1)",
+                 "[ADDR:]HOSTPORT:GUESTPORT[/udp]")
+      ->group("Network");
+  add_choice<NetMode>(command, "--net", options.net,
+                      "What the guest's Ethernet is plugged into (default: user)",
+                      {{"user", NetMode::kUser}, {"none", NetMode::kNone}})
+      ->group("Network");
+  command.add_option("--pcap", options.pcap, "Record all frames of the guest's port, for Wireshark")
+      ->type_name("FILE")
+      ->group("Network");
+
+  for (std::size_t i = 0; i < options.serial.size(); ++i) {
+    std::string name = i == 0 ? "--serial" : fmt::format("--serial{}", i);
+    add_parsed(command, name, options.serial[i],
+               fmt::format("UART{} (default: {})", i, i == 0 ? "stdio; Ctrl-] leaves" : "none"),
+               "stdio|tcp:ADDR:PORT|unix:PATH|file:PATH|none", parse_serial_target)
+        ->group("Console");
+  }
+  add_repeatable(command, "--until", options.until,
+                 "Stop with exit code 0 once the console has shown this; repeat it for more, in order",
+                 "TEXT")
+      ->group("Console");
+  add_parsed(command, "--timeout", options.timeout_seconds, "Stop with exit code 124 after this time",
+             "SECONDS", parse_seconds)
+      ->group("Console");
+
+  add_choice<ClockMode>(command, "--clock", options.clock,
+                        "The guest's time: the host's, or as fast as it can go (default: realtime)",
+                        {{"realtime", ClockMode::kRealtime}, {"warp", ClockMode::kWarp}})
+      ->group("Machine");
+  add_choice<EngineKind>(command, "--engine", options.engine, "What executes instructions (default: interp)",
+                         {{"interp", EngineKind::kInterpreter}})
+      ->group("Machine");
+  command.add_option("--rom", options.rom, "A real ESP32 ROM, ELF or dump (default: the built-in one)")
+      ->type_name("FILE")
+      ->group("Machine");
+  add_parsed(command, "--mac", options.mac, "The chip's MAC address", "XX:XX:XX:XX:XX:XX", parse_mac)
+      ->group("Machine");
+  command.add_option("--efuse", options.efuse, "The chip's eFuses, 124 bytes")
+      ->type_name("FILE")
+      ->group("Machine");
+  add_parsed(command, "--flash-size", options.flash_size, "Default: from the image", "1M|2M|4M|8M|16M",
+             image::parse_flash_size)
+      ->group("Machine");
+  add_choice<std::uint32_t>(command, "--psram", options.psram_size, "External RAM (default: 0)",
+                            {{"0", 0}, {"2M", 2u << 20}, {"4M", 4u << 20}})
+      ->group("Machine");
+  add_choice<unsigned>(command, "--cpus", options.cpus, "Cores (default: 2)", {{"1", 1}, {"2", 2}})
+      ->group("Machine");
+  command
+      .add_flag("--persist", options.persist,
+                "Write changes of the flash back to the image, which is never touched otherwise")
+      ->group("Machine");
+  add_parsed(command, "--reset-limit", options.reset_limit,
+             "Stop instead of resetting the chip more often than this", "N", parse_count)
+      ->group("Machine");
+  add_parsed(command, "--log", options.log,
+             "The emulator's own messages: error, warn, info, debug or trace; then areas, such as unimp,net",
+             "LEVEL[,AREA...]", parse_log);
+}
+
+}  // namespace
+
+std::expected<SerialTarget, std::string> parse_serial_target(std::string_view text) {
+  using Kind = SerialTarget::Kind;
+  auto wrong = [text](std::string_view what) { return std::unexpected(fmt::format("'{}': {}", text, what)); };
+  if (text == "none") return SerialTarget{.kind = Kind::kNone};
+  if (text == "stdio") return SerialTarget{.kind = Kind::kStdio};
+  std::size_t first_colon = text.find(':');
+  std::string_view rest = first_colon == std::string_view::npos ? "" : text.substr(first_colon + 1);
+  if (text.starts_with("file:")) {
+    if (rest.empty()) return wrong("names no file");
+    return SerialTarget{.kind = Kind::kFile, .path = std::string(rest)};
+  }
+  if (text.starts_with("unix:")) {
+    if (rest.empty()) return wrong("names no socket");
+    if (rest.size() >= sizeof(sockaddr_un::sun_path)) {
+      return wrong(
+          fmt::format("a socket's path has at most {} characters", sizeof(sockaddr_un::sun_path) - 1));
+    }
+    return SerialTarget{.kind = Kind::kUnix, .path = std::string(rest)};
+  }
+  if (!text.starts_with("tcp:")) return wrong("is none of stdio, tcp:ADDR:PORT, unix:PATH, file:PATH, none");
+  std::size_t colon = rest.rfind(':');
+  if (colon == std::string_view::npos) return wrong("should be tcp:ADDR:PORT");
+  std::string address(rest.substr(0, colon));
+  bool bracketed = address.starts_with('[') && address.ends_with(']');
+  if (bracketed) address = address.substr(1, address.size() - 2);
+  in6_addr binary;
+  if (inet_pton(bracketed ? AF_INET6 : AF_INET, address.c_str(), &binary) != 1) {
+    return wrong(fmt::format("'{}' is no IPv4 address, and no IPv6 address in brackets", address));
+  }
+  auto port = parse_count(rest.substr(colon + 1));
+  if (!port || *port == 0 || *port > 65535) return wrong("the port is no number from 1 to 65535");
+  return SerialTarget{.kind = Kind::kTcp, .address = address, .port = static_cast<std::uint16_t>(*port)};
+}
+
+std::expected<MacAddress, std::string> parse_mac(std::string_view text) {
+  auto wrong = [text](std::string_view what) { return std::unexpected(fmt::format("'{}' {}", text, what)); };
+  MacAddress mac{};
+  constexpr std::size_t kLength = 6 * 3 - 1;
+  if (text.size() != kLength) return wrong("is no MAC address: it should look like 24:0a:c4:00:00:01");
+  for (std::size_t i = 0; i < mac.size(); ++i) {
+    const char* digits = text.data() + i * 3;
+    auto [end, error] = std::from_chars(digits, digits + 2, mac[i], 16);
+    bool separated = i == 5 || digits[2] == ':' || digits[2] == '-';
+    if (error != std::errc() || end != digits + 2 || !separated) {
+      return wrong("is no MAC address: it should look like 24:0a:c4:00:00:01");
+    }
+  }
+  if (mac[0] & 1) return wrong("is a group address, which no interface can have: its first byte is odd");
+  return mac;
+}
+
+void add_run_command(CLI::App& app, Action& action, Runner run) {
+  auto options = std::make_shared<RunOptions>();
+  CLI::App* command = app.add_subcommand("run", "Boot a flash image, a build folder or the demo");
+  add_options(*command, *options);
+  command->footer(
+      "The guest's console is standard output, byte for byte; what the emulator itself has to say goes to "
+      "standard "
+      "error.");
+  command->callback([options, &action, run = std::move(run)] {
+    action = [options, run] {
+      if (std::string problem = problem_of(*options); !problem.empty()) return fail(problem);
+      return run(*options);
+    };
+  });
+}
+
+}  // namespace espalier::cli

@@ -1,0 +1,26 @@
+// espalier run IMAGE: the command line only; run_machine.h does the work.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <string_view>
+
+#include "cli/cli.h"
+#include "cli/run_options.h"
+
+namespace CLI {
+class App;
+}
+
+namespace espalier::cli {
+
+// `run` is what the command does with its options.
+void add_run_command(CLI::App& app, Action& action, Runner run);
+
+// "stdio", "tcp:ADDR:PORT" (an IPv6 address in brackets), "unix:PATH", "file:PATH" or "none".
+std::expected<SerialTarget, std::string> parse_serial_target(std::string_view text);
+
+// Six bytes in hexadecimal with ':' or '-' between; not a group address, which no interface can have.
+std::expected<MacAddress, std::string> parse_mac(std::string_view text);
+
+}  // namespace espalier::cli

@@ -93,6 +93,8 @@ Gpio::Gpio(IoMux& io_mux, Context context)
 }
 
 Gpio::Drive Gpio::drive(unsigned pin) const {
+  if (const RtcPad& rtc = rtc_pads_[pin]; rtc.owned)
+    return !rtc.drives ? Drive::kNone : rtc.level ? Drive::kHigh : Drive::kLow;
   if (io_mux_.pad(pin).function != IoMux::kGpioFunction) return Drive::kNone;
   const std::uint32_t route = get(GPIO_FUNC0_OUT_SEL_CFG_REG + 4 * pin);
   const std::uint32_t signal = route & 0x1ff;
@@ -118,10 +120,14 @@ bool Gpio::settled(unsigned pin) const {
   if (inside != Drive::kNone) return inside == Drive::kHigh;
   if (external_[pin]) return external_level_[pin];
   const IoMux::Pad pad = io_mux_.pad(pin);
-  const bool up = rtc_pulls_[pin] ? rtc_up_[pin] : pad.pull_up;
-  const bool down = rtc_pulls_[pin] ? rtc_down_[pin] : pad.pull_down;
+  const bool up = rtc_[pin] ? rtc_pads_[pin].pull_up : pad.pull_up;
+  const bool down = rtc_[pin] ? rtc_pads_[pin].pull_down : pad.pull_down;
   if (up != down) return up;
   return levels_[pin];
+}
+
+bool Gpio::readable(unsigned pin) const {
+  return io_mux_.pad(pin).input_enable && !rtc_pads_[pin].owned;
 }
 
 void Gpio::update(unsigned pin) {
@@ -133,8 +139,7 @@ void Gpio::update(unsigned pin) {
   if (driven_[pin] && (now != was || !was_driven) && on_output) on_output(pin, now);
   if (now != was) {
     const std::uint32_t type = field(pin_register(pin), 9, 7);
-    if (io_mux_.pad(pin).input_enable && (type == kAnyEdge || type == (now ? kRising : kFalling)))
-      trigger(pin);
+    if (readable(pin) && (type == kAnyEdge || type == (now ? kRising : kFalling))) trigger(pin);
     if (on_signal)
       for (unsigned s = 0; s < kSignals; ++s)
         if ((get(GPIO_FUNC0_IN_SEL_CFG_REG + 4 * s) & 0xbf) == (0x80 | pin)) on_signal(s, signal_level(s));
@@ -149,8 +154,7 @@ void Gpio::update_word(unsigned word, std::uint32_t pins) {
 
 void Gpio::check_level_interrupt(unsigned pin) {
   const std::uint32_t type = field(pin_register(pin), 9, 7);
-  if ((type == kLowLevel || type == kHighLevel) && io_mux_.pad(pin).input_enable &&
-      levels_[pin] == (type == kHighLevel))
+  if ((type == kLowLevel || type == kHighLevel) && readable(pin) && levels_[pin] == (type == kHighLevel))
     trigger(pin);
   const bool awake = wakes();
   if (awake && !awake_ && on_wakeup) on_wakeup();
@@ -195,7 +199,7 @@ void Gpio::update_lines() {
 std::uint32_t Gpio::input_word(unsigned word) const {
   std::uint32_t v = 0;
   for (unsigned i = 0; i < 32 && 32 * word + i < kPins; ++i)
-    if (levels_[32 * word + i] && io_mux_.pad(32 * word + i).input_enable) v |= 1u << i;
+    if (levels_[32 * word + i] && readable(32 * word + i)) v |= 1u << i;
   return v;
 }
 
@@ -212,11 +216,10 @@ void Gpio::release_input(unsigned pin) {
   update(pin);
 }
 
-void Gpio::set_rtc_pulls(unsigned pin, bool up, bool down) {
+void Gpio::set_rtc_pad(unsigned pin, const RtcPad& pad) {
   if (pin >= kPins) return;
-  rtc_pulls_[pin] = true;
-  rtc_up_[pin] = up;
-  rtc_down_[pin] = down;
+  rtc_[pin] = true;
+  rtc_pads_[pin] = pad;
   update(pin);
 }
 
@@ -311,9 +314,8 @@ void Gpio::archive(base::Archive& ar) {
   bits(driven_);
   bits(external_);
   bits(external_level_);
-  bits(rtc_pulls_);
-  bits(rtc_up_);
-  bits(rtc_down_);
+  bits(rtc_);
+  for (RtcPad& pad : rtc_pads_) ar(pad.pull_up, pad.pull_down, pad.owned, pad.drives, pad.level);
   bits(signals_);
   if (!ar.is_saving()) update_lines();
 }

@@ -49,9 +49,15 @@ class Gpio : public RegisterBlock {
   bool signal_level(unsigned signal) const;
   bool level(unsigned pin) const { return levels_[pin]; }
   bool driven(unsigned pin) const;
-  // Pads of the RTC domain have their pulls there: RtcIo's on_pulls connects to this. Once called, the IO
-  // MUX's pulls of that pin count no more, as on the chip.
-  void set_rtc_pulls(unsigned pin, bool up, bool down);
+  // What the RTC domain does with a pad of its own (RtcIo calls this). Such a pad's pulls are always the RTC
+  // domain's; while it is `owned`, the RTC domain drives it, and the digital side neither drives nor reads
+  // it.
+  struct RtcPad {
+    bool pull_up = false, pull_down = false;
+    bool owned = false;
+    bool drives = false, level = false;
+  };
+  void set_rtc_pad(unsigned pin, const RtcPad& pad);
   // The strapping pins' levels at the last power-on; what firmware and the ROM read.
   void set_strapping(std::uint32_t value) { strapping_ = value & 0x3f; }
   std::uint32_t strapping() const { return strapping_; }
@@ -69,6 +75,7 @@ class Gpio : public RegisterBlock {
 
   Drive drive(unsigned pin) const;
   bool settled(unsigned pin) const;
+  bool readable(unsigned pin) const;
   void update(unsigned pin);
   void update_word(unsigned word, std::uint32_t pins);
   void check_level_interrupt(unsigned pin);
@@ -86,8 +93,8 @@ class Gpio : public RegisterBlock {
   std::bitset<kPins> driven_;
   std::bitset<kPins> external_;  // driven from outside
   std::bitset<kPins> external_level_;
-  std::bitset<kPins> rtc_pulls_;  // pulls come from the RTC domain
-  std::bitset<kPins> rtc_up_, rtc_down_;
+  std::bitset<kPins> rtc_;  // pads of the RTC domain
+  std::array<RtcPad, kPins> rtc_pads_{};
   std::bitset<kSignals> signals_;
   bool awake_ = false;
 };

@@ -103,10 +103,17 @@ TEST_F(GpioTest, PullsDecideUndrivenPins) {
   EXPECT_FALSE(gpio.read(IN) >> 18 & 1);
   gpio.release_input(18);
   EXPECT_TRUE(gpio.read(IN) >> 18 & 1);
-  gpio.set_rtc_pulls(4, true, false);
-  EXPECT_TRUE(gpio.level(4));
-  gpio.set_rtc_pulls(4, false, true);
+}
+
+TEST_F(GpioTest, RtcPads) {
+  gpio.set_rtc_pad(4, {.pull_up = true});
+  EXPECT_TRUE(gpio.read(IN) >> 4 & 1);
+  gpio.set_rtc_pad(4, {.pull_down = true});
   EXPECT_FALSE(gpio.level(4));
+  gpio.set_rtc_pad(4, {.pull_down = true, .owned = true, .drives = true, .level = true});
+  EXPECT_TRUE(gpio.level(4));
+  EXPECT_FALSE(gpio.read(IN) >> 4 & 1);  // the digital side is cut off
+  EXPECT_EQ(outputs, (Outputs{{4, true}}));
 }
 
 TEST_F(GpioTest, InputNeedsItsEnable) {

@@ -1,0 +1,36 @@
+// A pseudo-static RAM chip on the flash's SPI bus: ESP-PSRAM32 and its smaller and larger kin.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "base/archive.h"
+#include "devices/spi_slave.h"
+
+namespace espalier::devices {
+
+// Answers the commands of the APS1604M and APS3204L data sheets, in SPI mode or, after 0x35, with every byte
+// on four lines (QPI). The contents are the bytes handed in, which the chip's memory map shows to the CPUs
+// through the caches; their number is the capacity: 2, 4 or 8 MiB. A machine without PSRAM has none of these:
+// its chip select reads ones.
+class PsramChip : public SpiSlave {
+ public:
+  explicit PsramChip(std::span<std::uint8_t> contents) : contents_(contents) {}
+
+  void transfer(SpiTransfer& transfer) override;
+  // In force between commands 0x35 and 0xf5, a reset or a power cut.
+  bool quad_mode() const { return quad_; }
+  void power_cycle();
+  void archive(base::Archive& ar);
+
+ private:
+  void read(std::uint32_t address, std::span<std::uint8_t> out) const;
+  void write(std::uint32_t address, std::span<const std::uint8_t> data);
+  std::uint8_t id(std::size_t index) const;
+
+  std::span<std::uint8_t> contents_;
+  bool quad_ = false;
+  bool reset_enabled_ = false;
+};
+
+}  // namespace espalier::devices

@@ -15,5 +15,6 @@ std::span<const NativeFunction> integer_natives();  // libgcc's integer half, di
 std::span<const NativeFunction> float_natives();    // libgcc's soft float and double
 std::span<const NativeFunction> stdlib_natives();   // strtol and kin, itoa
 std::span<const NativeFunction> crc_natives();      // CRC 8, 16, 32, adler
+std::span<const NativeFunction> md5_natives();      // MD5
 
 }  // namespace espalier::rom

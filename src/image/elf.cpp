@@ -37,9 +37,26 @@ std::expected<void, std::string> check_header(ByteView bytes) {
                     machine == EM_RISCV ? std::string("RISC-V") : fmt::format("number {}", machine)));
   }
   if (type != ET_EXEC) return wrong("is no linked program: an ELF file of type EXEC is needed");
-  if (load16(bytes, offsetof(Elf32_Ehdr, e_shentsize)) != sizeof(Elf32_Shdr) &&
-      load16(bytes, offsetof(Elf32_Ehdr, e_shnum)) != 0) {
-    return wrong("is damaged: its section headers have an unknown size");
+  // libelf would read a file with a header table past its end as one without that table.
+  struct Table {
+    const char* name;
+    std::size_t offset, entry_size, count, expected_size;
+  };
+  static constexpr Table kTables[] = {
+      {"section", offsetof(Elf32_Ehdr, e_shoff), offsetof(Elf32_Ehdr, e_shentsize),
+       offsetof(Elf32_Ehdr, e_shnum), sizeof(Elf32_Shdr)},
+      {"program", offsetof(Elf32_Ehdr, e_phoff), offsetof(Elf32_Ehdr, e_phentsize),
+       offsetof(Elf32_Ehdr, e_phnum), sizeof(Elf32_Phdr)}};
+  for (const Table& table : kTables) {
+    std::size_t count = load16(bytes, table.count);
+    if (count == 0) continue;
+    if (load16(bytes, table.entry_size) != table.expected_size) {
+      return wrong(fmt::format("is damaged: its {} headers have an unknown size", table.name));
+    }
+    if (!slice(bytes, load32(bytes, table.offset), count * table.expected_size)) {
+      return wrong(
+          fmt::format("is cut short: its {} headers lie past its end at {:#x}", table.name, bytes.size()));
+    }
   }
   return {};
 }

@@ -28,7 +28,7 @@ constexpr std::uint32_t kFlashPage = 0x10000;
 
 struct ImageHeader {
   std::uint8_t segment_count = 0;
-  FlashSettings flash;
+  FlashSettings flash{};
   std::uint32_t entry = 0;
   std::uint8_t wp_pin = 0xee;  // 0xee: not set here
   std::array<std::uint8_t, 3> spi_pin_drive{};

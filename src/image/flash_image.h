@@ -25,7 +25,7 @@ struct FlashImage {
 };
 
 struct FlashImageOptions {
-  std::optional<std::uint32_t> flash_size;  // bytes; default: see load_flash_image
+  std::optional<std::uint32_t> flash_size{};  // bytes; default: see load_flash_image
 };
 
 // Reads a file or a build folder. The chip's size is the one asked for; otherwise the smallest that holds

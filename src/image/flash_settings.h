@@ -35,7 +35,7 @@ struct FlashSettings {
 
 // The same as a tool is asked for them: what is absent stays as it is in the image ("keep" and "detect").
 struct FlashSettingsRequest {
-  std::optional<std::uint8_t> mode, frequency, size;
+  std::optional<std::uint8_t> mode{}, frequency{}, size{};
 };
 
 // Bytes of a flash chip of that size code; nothing for a code that has no meaning.

@@ -27,7 +27,7 @@ enum class SecurePad : std::uint8_t {
 };
 
 struct PackOptions {
-  FlashSettings flash;  // esptool's defaults: qio, 40m, 1MB
+  FlashSettings flash{};  // esptool's defaults: qio, 40m, 1MB
   std::uint8_t min_revision = 0;
   std::uint16_t min_revision_full = 0;
   std::uint16_t max_revision_full = 0xffff;
@@ -37,7 +37,7 @@ struct PackOptions {
   SecurePad secure_pad = SecurePad::kNone;
   // Where in the image the ELF file's SHA-256 goes; default: into the application description, if there is
   // one.
-  std::optional<std::uint32_t> elf_hash_offset;
+  std::optional<std::uint32_t> elf_hash_offset{};
 };
 
 std::expected<Bytes, std::string> pack_image(const ElfFile& elf, const PackOptions& options);

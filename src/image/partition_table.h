@@ -22,7 +22,7 @@ struct Partition {
   static constexpr std::uint8_t kApp = 0x00;
   static constexpr std::uint8_t kData = 0x01;
 
-  std::string label;
+  std::string label{};
   std::uint8_t type = 0;
   std::uint8_t subtype = 0;
   std::uint32_t offset = 0;

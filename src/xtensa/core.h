@@ -27,6 +27,7 @@ struct State {
   std::array<std::uint32_t, 4> m{};
   std::array<std::uint32_t, 16> fr{};  // FP registers as bit patterns
   std::uint32_t fcr = 0, fsr = 0, threadptr = 0, f64r_lo = 0, f64r_hi = 0, f64s = 0;
+  std::uint32_t expstate = 0;  // the 32 wires that SETB_EXPSTATE... drive; nothing on the ESP32 listens
   std::array<std::uint32_t, 8> epc{};      // [1..7]
   std::array<std::uint32_t, 8> eps{};      // [2..7]
   std::array<std::uint32_t, 8> excsave{};  // [1..7]
@@ -72,16 +73,16 @@ class Core {
   Stop run(std::uint64_t budget);
   // Instructions executed and charged since construction; exact also when asked for from within an Environment
   // callback during run().
-  std::uint64_t instructions() const;
+  std::uint64_t instructions() const { return end_ - static_cast<std::uint64_t>(left_); }
   // A native function has used up the time of `n` instructions.
-  void charge(std::uint64_t n);
+  void charge(std::uint64_t n) { left_ -= static_cast<std::int64_t>(n); }
   // Ends run() before the next instruction. May be called from Environment callbacks.
   void request_stop();
   void halt();
   bool halted() const { return halted_; }
   void resume() { halted_ = false; }
   // In WAITI with no enabled interrupt pending.
-  bool waiting() const { return waiting_; }
+  bool waiting() const { return waiting_ && !interrupt_ready(); }
 
   // AR registers of the present window (0..15) and the physical ones (0..63).
   std::uint32_t a(unsigned n) const;
@@ -119,8 +120,26 @@ class Core {
   void archive(base::Archive& ar);
 
  private:
-  struct Interpreter;  // decoded blocks and the run loop, in interpreter.cpp
+  struct Interpreter;  // decoded blocks and the run loop, in interpreter.h
   friend struct Interpreter;
+
+  // Why an engine has to leave the straight path before the next instruction (attention_).
+  enum Attention : std::uint32_t {
+    kAttentionStop = 1,       // request_stop(), halt()
+    kAttentionInterrupt = 2,  // an interrupt has become ready
+    kAttentionCode = 4,       // decoded code is gone; it may be the running block
+    kAttentionMoved = 8,      // pc was set from within a callback: reset(), raise()
+  };
+
+  unsigned current_interrupt_level() const;
+  unsigned ready_interrupt_level() const;
+  void interrupts_changed();
+  void take_interrupt();
+  void raise_debug(std::uint32_t cause);
+  void raise_window_overflow();
+  void raise_window_underflow(unsigned size);
+  bool watching_data() const;  // a data breakpoint is armed
+  void jump_to_vector(std::uint32_t offset) { state_.pc = state_.vecbase + offset; }
 
   unsigned index_;
   std::uint32_t prid_;
@@ -129,6 +148,11 @@ class Core {
   State state_;
   bool halted_ = false;
   bool waiting_ = false;
+  std::uint32_t attention_ = 0;
+  std::uint32_t wires_ = 0;  // levels of the external interrupt wires
+  // instructions() is end_ - left_: during run(), `left_` is what remains of the budget that ends at `end_`.
+  std::uint64_t end_ = 0;
+  std::int64_t left_ = 0;
   std::unique_ptr<Interpreter> interpreter_;
 };
 

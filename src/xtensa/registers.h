@@ -26,7 +26,9 @@ enum class Sr : std::uint8_t {
 };
 
 // User registers (RUR, WUR).
-enum class Ur : std::uint8_t { THREADPTR = 231, FCR = 232, FSR = 233, F64R_LO = 234, F64R_HI = 235, F64S = 236 };
+enum class Ur : std::uint8_t {
+  EXPSTATE = 230, THREADPTR = 231, FCR = 232, FSR = 233, F64R_LO = 234, F64R_HI = 235, F64S = 236,
+};
 
 // PS fields.
 inline constexpr std::uint32_t kPsIntlevel = 0xf;
@@ -35,7 +37,23 @@ inline constexpr std::uint32_t kPsUm = 1u << 5;
 inline constexpr std::uint32_t kPsRingShift = 6;
 inline constexpr std::uint32_t kPsOwbShift = 8;
 inline constexpr std::uint32_t kPsCallincShift = 16;
+inline constexpr std::uint32_t kPsOwb = 0xfu << kPsOwbShift;
+inline constexpr std::uint32_t kPsCallinc = 3u << kPsCallincShift;
+inline constexpr std::uint32_t kPsRing = 3u << kPsRingShift;
 inline constexpr std::uint32_t kPsWoe = 1u << 18;
+// The bits of PS that hold a value: the ESP32 has one ring (XCHAL_MMU_RINGS), so RING reads as 0.
+inline constexpr std::uint32_t kPsWritable =
+    kPsWoe | kPsCallinc | kPsOwb | kPsUm | kPsExcm | kPsIntlevel;
+
+// DEBUGCAUSE bits; DBNUM (bits 11..8) holds the number of the data breakpoint.
+inline constexpr std::uint32_t kDebugIcount = 1, kDebugIbreak = 2, kDebugDbreak = 4, kDebugBreak = 8;
+inline constexpr std::uint32_t kDebugBreakN = 16, kDebugInterrupt = 32;
+inline constexpr std::uint32_t kDebugDbnumShift = 8;
+
+inline constexpr std::uint32_t kExcmLevel = 3;   // XCHAL_EXCM_LEVEL: PS.EXCM masks interrupts up to it
+inline constexpr std::uint32_t kDebugLevel = 6;  // XCHAL_DEBUGLEVEL
+inline constexpr std::uint32_t kNmiLevel = 7;    // XCHAL_NMILEVEL
+inline constexpr std::uint32_t kConfigId0 = 0xc2bcfffe, kConfigId1 = 0x1cc5fe96;  // XCHAL_HW_CONFIGIDn
 
 // EXCCAUSE values.
 enum class Cause : std::uint8_t {

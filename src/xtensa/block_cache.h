@@ -1,0 +1,61 @@
+// Where a core keeps its decoded blocks: found by pc, forgotten by address.
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "xtensa/block.h"
+
+namespace espalier::xtensa {
+
+class BlockCache {
+ public:
+  BlockCache();
+
+  // The block at `pc` if it is in its first place in the table; otherwise some other block. Its `pc` tells.
+  Block* guess(std::uint32_t pc) const { return table_[slot_of(pc)]; }
+  // The block at `pc`; null if there is none.
+  Block* find(std::uint32_t pc) const;
+
+  // Memory for a block, `bytes` long. Null if the cache is full: flush() then, and try again.
+  Block* allocate(std::size_t bytes);
+  // Makes a block findable. It replaces a dead one at the same pc.
+  void insert(Block* block);
+
+  // Kills the blocks that hold bytes of [address, address + size). True if there were any.
+  bool invalidate(std::uint32_t address, std::uint32_t size);
+  // Forgets everything and takes the memory back: no block may be in use.
+  void flush();
+
+  // Stands in for what a link does not know yet: entering it always fails.
+  Block* unlinked() { return &unlinked_; }
+
+ private:
+  // Blocks of a 4 KiB page, and which of its 16-byte pieces they touch.
+  struct Page {
+    Block* first = nullptr;
+    std::bitset<256> pieces;
+  };
+
+  static constexpr std::size_t kArenaBytes = 1536 * 1024;
+  static constexpr unsigned kTableBits = 14;
+  static constexpr std::size_t kMaxBlocks = (std::size_t{1} << kTableBits) * 3 / 4;
+
+  static std::size_t slot_of(std::uint32_t pc) { return pc * 0x9e3779b1u >> (32 - kTableBits); }
+  bool invalidate_in_page(std::uint32_t number, Page& page, std::uint64_t begin, std::uint64_t end);
+  void add_to_page(std::uint32_t number, Block* block, unsigned list);
+
+  Block unlinked_{};
+  std::array<Block*, std::size_t{1} << kTableBits> table_;
+  std::unique_ptr<std::byte[]> arena_;  // not initialised: untouched parts cost no memory
+  std::size_t used_ = 0;
+  std::size_t blocks_ = 0;
+  std::unordered_map<std::uint32_t, Page> pages_;
+};
+
+}  // namespace espalier::xtensa

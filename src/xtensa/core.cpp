@@ -1,0 +1,280 @@
+#include "xtensa/core.h"
+
+#include <algorithm>
+
+#include "xtensa/interpreter.h"
+
+namespace espalier::xtensa {
+namespace {
+
+// Interrupts of a level above n, by n.
+constexpr std::array<std::uint32_t, 16> kAboveLevel = [] {
+  std::array<std::uint32_t, 16> masks{};
+  for (unsigned level = 0; level < masks.size(); ++level) {
+    for (unsigned i = 0; i < 32; ++i) {
+      if (kInterruptLines[i].level > level) masks[level] |= 1u << i;
+    }
+  }
+  return masks;
+}();
+
+constexpr std::uint32_t kNmiLine = [] {
+  std::uint32_t mask = 0;
+  for (unsigned i = 0; i < 32; ++i) {
+    if (kInterruptLines[i].kind == InterruptKind::kNmi) mask |= 1u << i;
+  }
+  return mask;
+}();
+
+constexpr std::array<std::uint32_t, 8> kInterruptVectors = {0,          0,          kVecLevel2, kVecLevel3,
+                                                            kVecLevel4, kVecLevel5, kVecDebug,  kVecNmi};
+
+// Registers of the present window that lie behind the 64th, in the second place.
+constexpr unsigned wrapped_registers(std::uint32_t windowbase) {
+  return windowbase > 12 ? 4 * (windowbase - 12) : 0;
+}
+
+bool has_address(Cause cause) {
+  switch (cause) {
+    case Cause::kInstructionFetchError:
+    case Cause::kLoadStoreError:
+    case Cause::kLoadStoreAlignment:
+    case Cause::kInstrPifDataError:
+    case Cause::kLoadStorePifDataError:
+    case Cause::kInstrPifAddrError:
+    case Cause::kLoadStorePifAddrError:
+    case Cause::kInstTlbMiss:
+    case Cause::kInstTlbMultiHit:
+    case Cause::kInstFetchPrivilege:
+    case Cause::kInstFetchProhibited:
+    case Cause::kLoadStoreTlbMiss:
+    case Cause::kLoadStoreTlbMultiHit:
+    case Cause::kLoadStorePrivilege:
+    case Cause::kLoadProhibited:
+    case Cause::kStoreProhibited:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// After reset the eight regions are in bypass mode, as the region protection option has it (ISA Reference
+// Manual, "Region Protection Option"); the ESP32's memories are all local, so this means no cache is in the
+// way.
+constexpr std::uint8_t kRegionBypass = 2;
+
+}  // namespace
+
+Core::Core(unsigned index, std::uint32_t prid, MemoryView memory, Environment& environment)
+    : index_(index),
+      prid_(prid),
+      memory_(memory),
+      environment_(environment),
+      interpreter_(std::make_unique<Interpreter>(*this)) {
+  state_.instruction_region.fill(kRegionBypass);
+  state_.data_region.fill(kRegionBypass);
+}
+
+Core::~Core() = default;
+
+void Core::reset(std::uint32_t vector) {
+  const std::array<std::uint8_t, 8> instruction_region = state_.instruction_region;
+  const std::array<std::uint8_t, 8> data_region = state_.data_region;
+  state_ = State{};
+  state_.pc = vector;
+  state_.instruction_region.fill(kRegionBypass);
+  state_.data_region.fill(kRegionBypass);
+  for (unsigned line = 0; line < kInterruptLines.size(); ++line) {
+    if (kInterruptLines[line].kind == InterruptKind::kExternalLevel) {
+      state_.interrupt |= wires_ & (1u << line);
+    }
+  }
+  waiting_ = false;
+  attention_ |= kAttentionMoved;
+  invalidate_all_code();  // it may hold breakpoint checks
+  for (unsigned region = 0; region < 8; ++region) {
+    if (instruction_region[region] != kRegionBypass || data_region[region] != kRegionBypass) {
+      environment_.region_changed(*this, region);
+    }
+  }
+  state_.ccount_offset = 0u - static_cast<std::uint32_t>(environment_.cycles(*this));
+  for (unsigned n = 0; n < state_.ccompare.size(); ++n) environment_.compare_changed(*this, n);
+}
+
+Stop Core::run(std::uint64_t budget) {
+  return interpreter_->run(budget);
+}
+
+void Core::request_stop() {
+  attention_ |= kAttentionStop;
+}
+
+void Core::halt() {
+  halted_ = true;
+  attention_ |= kAttentionStop;
+}
+
+std::uint32_t Core::a(unsigned n) const {
+  return state_.ar[4 * state_.windowbase + n];
+}
+void Core::set_a(unsigned n, std::uint32_t value) {
+  state_.ar[4 * state_.windowbase + n] = value;
+}
+
+std::uint32_t Core::physical(unsigned n) const {
+  return state_.ar[n < wrapped_registers(state_.windowbase) ? 64 + n : n];
+}
+void Core::set_physical(unsigned n, std::uint32_t value) {
+  state_.ar[n < wrapped_registers(state_.windowbase) ? 64 + n : n] = value;
+}
+
+void Core::rotate_to(std::uint32_t windowbase) {
+  windowbase &= 15;
+  auto& ar = state_.ar;
+  const unsigned before = wrapped_registers(state_.windowbase);
+  const unsigned after = wrapped_registers(windowbase);
+  if (before != 0) std::copy_n(ar.begin() + 64, before, ar.begin());
+  if (after != 0) std::copy_n(ar.begin(), after, ar.begin() + 64);
+  state_.windowbase = windowbase;
+}
+
+unsigned Core::current_interrupt_level() const {
+  const std::uint32_t level = state_.ps & kPsIntlevel;
+  return (state_.ps & kPsExcm) != 0 ? std::max(level, kExcmLevel) : level;
+}
+
+// The NMI is taken whatever INTENABLE and PS say.
+unsigned Core::ready_interrupt_level() const {
+  if ((state_.interrupt & kNmiLine) != 0) return kNmiLevel;
+  const std::uint32_t enabled = state_.interrupt & state_.intenable & ~kNmiLine;
+  if (enabled == 0) return 0;
+  const std::uint32_t ready = enabled & kAboveLevel[current_interrupt_level()];
+  if (ready == 0) return 0;
+  unsigned level = current_interrupt_level() + 1;
+  while ((ready & kAboveLevel[level]) != 0) ++level;
+  return level;
+}
+
+bool Core::interrupt_ready() const {
+  return ready_interrupt_level() != 0;
+}
+
+void Core::interrupts_changed() {
+  if (interrupt_ready()) attention_ |= kAttentionInterrupt;
+}
+
+void Core::set_interrupt(unsigned line, bool level) {
+  const std::uint32_t bit = 1u << line;
+  const bool rising = level && (wires_ & bit) == 0;
+  wires_ = level ? wires_ | bit : wires_ & ~bit;
+  switch (kInterruptLines[line].kind) {
+    case InterruptKind::kExternalLevel:
+    case InterruptKind::kProfiling:
+      state_.interrupt = level ? state_.interrupt | bit : state_.interrupt & ~bit;
+      break;
+    case InterruptKind::kExternalEdge:
+    case InterruptKind::kNmi:
+      if (rising) state_.interrupt |= bit;
+      break;
+    case InterruptKind::kTimer:
+    case InterruptKind::kSoftware:
+      break;  // these have no wire from outside
+  }
+  interrupts_changed();
+}
+
+void Core::timer_match(unsigned n) {
+  state_.interrupt |= 1u << kTimerInterrupt[n];
+  interrupts_changed();
+}
+
+void Core::take_interrupt() {
+  const unsigned level = ready_interrupt_level();
+  waiting_ = false;
+  if (level == 1) {
+    raise(Cause::kLevel1Interrupt);
+    return;
+  }
+  state_.epc[level] = state_.pc;
+  state_.eps[level] = state_.ps;
+  state_.ps = (state_.ps & ~kPsIntlevel) | level | kPsExcm;
+  if (level == kNmiLevel) state_.interrupt &= ~kNmiLine;
+  jump_to_vector(kInterruptVectors[level]);
+}
+
+void Core::raise(Cause cause, std::uint32_t vaddr) {
+  state_.exccause = static_cast<std::uint32_t>(cause);
+  if (has_address(cause)) state_.excvaddr = vaddr;
+  if ((state_.ps & kPsExcm) != 0) {
+    state_.depc = state_.pc;
+    jump_to_vector(kVecDouble);
+  } else {
+    state_.epc[1] = state_.pc;
+    jump_to_vector((state_.ps & kPsUm) != 0 ? kVecUser : kVecKernel);
+  }
+  state_.ps |= kPsExcm;
+  attention_ |= kAttentionMoved;
+}
+
+void Core::raise_debug(std::uint32_t cause) {
+  state_.debugcause = cause;
+  state_.epc[kDebugLevel] = state_.pc;
+  state_.eps[kDebugLevel] = state_.ps;
+  state_.ps = (state_.ps & ~kPsIntlevel) | kDebugLevel | kPsExcm;
+  jump_to_vector(kVecDebug);
+}
+
+// The oldest frame in the way has to be saved: its window becomes the present one, and how far the next
+// frame's is above it tells how many registers are its own.
+void Core::raise_window_overflow() {
+  const std::uint32_t present = state_.windowbase;
+  const auto started = [this](std::uint32_t window) {
+    return (state_.windowstart >> (window & 15) & 1) != 0;
+  };
+  std::uint32_t frame = present + 1;
+  while (!started(frame)) ++frame;
+  state_.ps = (state_.ps & ~kPsOwb) | present << kPsOwbShift | kPsExcm;
+  state_.epc[1] = state_.pc;
+  rotate_to(frame);
+  jump_to_vector(started(frame + 1)   ? kVecWindowOverflow4
+                 : started(frame + 2) ? kVecWindowOverflow8
+                                      : kVecWindowOverflow12);
+}
+
+void Core::raise_window_underflow(unsigned size) {
+  state_.ps = (state_.ps & ~kPsOwb) | state_.windowbase << kPsOwbShift | kPsExcm;
+  state_.epc[1] = state_.pc;
+  rotate_to(state_.windowbase - size);
+  jump_to_vector(size == 1 ? kVecWindowUnderflow4 : size == 2 ? kVecWindowUnderflow8 : kVecWindowUnderflow12);
+}
+
+bool Core::watching_data() const {
+  return ((state_.dbreakc[0] | state_.dbreakc[1]) & 0xc0000000) != 0;
+}
+
+void Core::invalidate_code(std::uint32_t address, std::uint32_t size) {
+  interpreter_->invalidate(address, size);
+}
+void Core::invalidate_all_code() {
+  interpreter_->invalidate_all();
+}
+
+void Core::archive(base::Archive& ar) {
+  State& s = state_;
+  ar.section("core");
+  ar(s.ar, s.pc, s.windowbase, s.windowstart, s.ps, s.lbeg, s.lend, s.lcount, s.sar, s.br, s.scompare1,
+     s.acclo, s.acchi, s.m, s.fr, s.fcr, s.fsr, s.threadptr, s.f64r_lo, s.f64r_hi, s.f64s, s.expstate, s.epc,
+     s.eps, s.excsave, s.depc, s.exccause, s.excvaddr, s.vecbase, s.cpenable, s.interrupt, s.intenable,
+     s.ccount_offset, s.ccompare, s.icount, s.icountlevel, s.debugcause, s.ddr, s.memctl, s.atomctl,
+     s.ibreakenable, s.ibreaka, s.dbreaka, s.dbreakc, s.misc, s.instruction_region, s.data_region);
+  std::uint64_t executed = instructions();
+  ar(halted_, waiting_, wires_, executed);
+  if (!ar.is_saving()) {
+    end_ = executed;
+    left_ = 0;
+    s.windowbase &= 15;
+    invalidate_all_code();
+  }
+}
+
+}  // namespace espalier::xtensa

@@ -1,0 +1,99 @@
+// The interpreter behind Core::run(): decodes guest code once, into blocks, and runs the blocks.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <unordered_set>
+
+#include "xtensa/block.h"
+#include "xtensa/block_cache.h"
+#include "xtensa/core.h"
+#include "xtensa/fp_host.h"
+#include "xtensa/instruction.h"
+
+namespace espalier::xtensa {
+
+// What Instructions do not name, but a block may hold: checks, and the ways out of it.
+enum class Extra : std::uint8_t {
+  kEnd,         // goes on at the link behind it
+  kLoopEnd,     // LEND is here: two links, onward and back
+  kPanes,       // raises window overflow unless `imm` windows above the present one are free
+  kFpCheck,     // raises Coprocessor0Disabled unless CPENABLE says otherwise
+  kWatch,       // raises a debug exception if the next instruction touches a data breakpoint
+  kBreakpoint,  // an instruction breakpoint is here
+  kNative,      // a native function stands at this pc
+  kLoadState,   // at = a word of State: RSR and RUR of plain registers
+  kStoreState,  // a word of State = at & mask: WSR and WUR of plain registers
+  kConstant,    // at = imm
+  kPrivileged,  // raises Privileged
+  kCount,
+};
+
+// What the address of a kWatch is made of: `s` and `imm` always, these in `t`.
+enum WatchFlags : std::uint8_t {
+  kWatchSize = 7,  // mask: bytes
+  kWatchLoad = 8,
+  kWatchStore = 16,
+  kWatchBase = 32,   // a[s] is added
+  kWatchIndex = 64,  // a[r] is added
+};
+
+struct Core::Interpreter {
+ public:
+  explicit Interpreter(Core& the_core);
+
+  Stop run(std::uint64_t budget);
+  void invalidate(std::uint32_t address, std::uint32_t size);
+  void invalidate_all();
+
+ private:
+  // How an out-of-line instruction went.
+  enum class Outcome : std::uint8_t {
+    kNext,     // on to the next one
+    kBarrier,  // the same, but what engines derive from the state may have changed
+    kMoved,    // pc has been set
+  };
+  using Handlers = std::array<const void*, static_cast<std::size_t>(Op::kInvalid) + 1 +
+                                               static_cast<std::size_t>(Extra::kCount)>;
+
+  // interpreter.cpp. With `handlers` it only tells the addresses of its handlers.
+  Stop execute(Handlers* handlers);
+
+  // block_builder.cpp. A null result means that nothing can be fetched at `pc`; fault_ says why.
+  Block* lookup(std::uint32_t pc);
+  Block* build(std::uint32_t pc, unsigned limit, bool scratch);
+  bool fetch(std::uint32_t pc, std::uint32_t& word);
+  void note_loop_end(std::uint32_t address);
+
+  // slow_paths.cpp. They expect an exact state: pc, left_. False: an exception was raised.
+  bool load(std::uint32_t address, unsigned size, std::uint32_t& value);
+  bool store(std::uint32_t address, unsigned size, std::uint32_t value);
+  bool data_breakpoint(std::uint32_t address, std::uint8_t flags);
+  bool debug_exception(std::uint32_t cause);
+  // slow_ops.cpp. `immediate` is imm | imm2 << 16.
+  Outcome slow(Op op, const Uop& uop);
+  Outcome region_protection(Op op, const Uop& uop);
+  Outcome conditional_store(const Uop& uop);
+
+  Core& core_;
+  BlockCache cache_;
+  Handlers handlers_{};
+  HostFp fp_;
+  bool flush_pending_ = false;
+  // Raised by each flush: links kept across a lookup() belong to the memory of before.
+  std::uint32_t generation_ = 0;
+  Access fault_{};
+  std::uint32_t fault_address_ = 0;
+  // Every address that LEND may have: that of each decoded LOOP, and what was written to LEND. Blocks end
+  // there.
+  std::unordered_set<std::uint32_t> loop_ends_;
+  std::uint32_t last_lend_ = 0;  // one of them: LEND when last looked at
+
+  static constexpr unsigned kMaxInstructions = 64;  // of a block
+  static constexpr unsigned kMaxSlots = kMaxInstructions * 6 + 8;
+  std::array<Slot, kMaxSlots> slots_{};
+  // A block of one instruction, for exact budgets, ICOUNT and window overflows.
+  alignas(Block) std::array<std::byte, sizeof(Block) + 24 * sizeof(Slot)> scratch_{};
+};
+
+}  // namespace espalier::xtensa

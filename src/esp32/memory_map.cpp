@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cassert>
 #include <cerrno>
 #include <cstring>
@@ -36,8 +37,9 @@ std::uint8_t* reserve(std::size_t size, int protection) {
 }
 
 // Rights that a region's attribute grants (Xtensa ISA, "Region Protection Option", table of attributes).
-enum : unsigned { kMayRead = 1, kMayWrite = 2, kMayExecute = 4 };
 unsigned rights(std::uint8_t attribute) {
+  constexpr unsigned kMayRead = MemoryMap::kMayRead, kMayWrite = MemoryMap::kMayWrite;
+  constexpr unsigned kMayExecute = MemoryMap::kMayExecute;
   static constexpr std::array<std::uint8_t, 16> kRights = {
       kMayRead | kMayWrite, kMayRead | kMayWrite | kMayExecute, kMayRead | kMayWrite | kMayExecute, kMayExecute,
       kMayRead | kMayWrite | kMayExecute, kMayRead | kMayWrite | kMayExecute, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -69,7 +71,7 @@ struct MemoryMap::View {
   std::uint8_t* base = reserve(kReservation, PROT_NONE);
   std::uint8_t* attributes = reserve(kAttributeBytes, PROT_READ | PROT_WRITE);
   std::array<std::uint8_t, 8> instruction_region{}, data_region{};
-  bool cache_enabled = false;
+  std::uint8_t cache_buses = 0;
   // What each 64 KiB page of 0x3F400000..0x3F7FFFFF and 0x40000000..0x40BFFFFF, and each 32 KiB page of PSRAM's
   // window shows.
   std::array<WindowPage, 64> drom;
@@ -84,16 +86,17 @@ struct MemoryMap::View {
     munmap(base, kReservation);
     munmap(attributes, kAttributeBytes);
   }
+  bool window_on(std::uint32_t address) const {
+    return cache_buses >> static_cast<unsigned>(cache_bus(address)) & 1;
+  }
   WindowPage& flash_page(std::uint32_t address) {
     return address - kDromBase < kDromSize ? drom[(address - kDromBase) / kFlashPage]
                                            : irom[(address - kRomCode) / kFlashPage];
   }
 };
 
-MemoryMap::MemoryMap(std::shared_ptr<const SharedPages> rom_code, std::shared_ptr<const SharedPages> rom_data,
-                     std::uint32_t psram_size, Invalidate invalidate)
-    : rom_code_(std::move(rom_code)),
-      rom_data_(std::move(rom_data)),
+MemoryMap::MemoryMap(std::shared_ptr<const RomPages> rom, std::uint32_t psram_size, Invalidate invalidate)
+    : rom_(std::move(rom)),
       psram_size_(psram_size),
       ram_("espalier-ram", kPsramOffset + psram_size),
       invalidate_(std::move(invalidate)),
@@ -107,8 +110,8 @@ MemoryMap::MemoryMap(std::shared_ptr<const SharedPages> rom_code, std::shared_pt
       code_(ram_.size() / kPage) {
   for (unsigned cpu = 0; cpu < views_.size(); ++cpu) {
     views_[cpu] = std::make_unique<View>();
-    map_fixed(cpu, kRomCode, kRomCodeSize, rom_code_->fd(), 0, false);
-    map_fixed(cpu, kRomData, kRomDataSize, rom_data_->fd(), 0, false);
+    map_fixed(cpu, kRomCode, kRomCodeSize, rom_->code[cpu]->fd(), 0, false);
+    map_fixed(cpu, kRomData, kRomDataSize, rom_->data->fd(), 0, false);
     for (const Segment& s : segments_)
       if (s.straight) map_fixed(cpu, s.address, s.size, ram_.fd(), s.offset, true);
     refresh(cpu, kRtcFastData, kRtcFastSize);
@@ -155,16 +158,25 @@ void MemoryMap::map_psram(unsigned cpu, std::uint32_t address, bool present, std
   refresh(cpu, start, kPsramPage);
 }
 
-void MemoryMap::set_cache_enabled(unsigned cpu, bool enabled) {
+CacheBus MemoryMap::cache_bus(std::uint32_t address) {
+  if (address - kDromBase < kDromSize) return CacheBus::kDrom0;
+  if (address - kPsramBase < kPsramSize) return CacheBus::kDram1;
+  if (address >= kIromBase && address < kIromEnd)
+    return static_cast<CacheBus>((address - kRomCode) / (4 * kMiB));
+  return CacheBus::kCount;
+}
+
+void MemoryMap::set_cache_buses(unsigned cpu, std::uint8_t enabled) {
   View& view = *views_[cpu];
-  if (view.cache_enabled == enabled) return;
-  view.cache_enabled = enabled;
+  const std::uint8_t changed = view.cache_buses ^ enabled;
+  if (changed == 0) return;
+  view.cache_buses = enabled;
   for (unsigned i = 0; i < view.drom.size(); ++i)
     if (view.drom[i].fd >= 0) refresh(cpu, kDromBase + i * kFlashPage, kFlashPage);
-  for (unsigned i = 0; i < view.irom.size(); ++i)
-    if (view.irom[i].fd >= 0) refresh(cpu, std::max(kRomCode + i * kFlashPage, kIromBase), kFlashPage - kPage);
-  for (unsigned i = 0; i < view.irom.size(); ++i)
-    if (view.irom[i].fd >= 0) refresh(cpu, kRomCode + (i + 1) * kFlashPage - kPage, kPage);
+  for (unsigned i = 0; i < view.irom.size(); ++i) {
+    const std::uint32_t start = kRomCode + i * kFlashPage, first = std::max(start, kIromBase);
+    if (view.irom[i].fd >= 0) refresh(cpu, first, start + kFlashPage - first);
+  }
   for (unsigned i = 0; i < view.psram.size(); ++i)
     if (view.psram[i]) refresh(cpu, kPsramBase + i * kPsramPage, kPsramPage);
 }
@@ -193,9 +205,9 @@ std::uint8_t MemoryMap::attributes_of(unsigned cpu, std::uint32_t address) const
     const bool drom = address - kDromBase < kDromSize;
     const WindowPage& page = drom ? view.drom[(address - kDromBase) / kFlashPage]
                                   : view.irom[(address - kRomCode) / kFlashPage];
-    if (view.cache_enabled && page.fd >= 0) bits = kPageLoad32 | (drom ? kPageLoadNarrow : kPageFetch);
+    if (view.window_on(address) && page.fd >= 0) bits = kPageLoad32 | (drom ? kPageLoadNarrow : kPageFetch);
   } else if (address - kPsramBase < kPsramSize) {
-    if (view.cache_enabled && view.psram[(address - kPsramBase) / kPsramPage])
+    if (view.window_on(address) && view.psram[(address - kPsramBase) / kPsramPage])
       bits = kPageLoad32 | kPageLoadNarrow | kPageStore32 | kPageStoreNarrow;
   } else if (const Segment* s = segment_at(address); s && s->straight) {
     bits = kPageLoad32 | kPageStore32;
@@ -233,13 +245,19 @@ std::uint32_t MemoryMap::ram_offset(const Segment& segment, std::uint32_t addres
                           : segment.offset + (sram1_data_address(address) - kSram1Data);
 }
 
+bool MemoryMap::allowed(unsigned cpu, std::uint32_t address, Right right) const {
+  const View& view = *views_[cpu];
+  const auto& regions = right == kMayExecute ? view.instruction_region : view.data_region;
+  return rights(regions[address >> 29]) & right;
+}
+
 std::uint8_t* MemoryMap::plain(unsigned cpu, std::uint32_t address) {
   View& view = *views_[cpu];
   if (address - kRomCode < kRomCodeSize || address - kRomData < kRomDataSize) return view.base + address;
   if (in_flash_window(address))
-    return view.cache_enabled && view.flash_page(address).fd >= 0 ? view.base + address : nullptr;
+    return view.window_on(address) && view.flash_page(address).fd >= 0 ? view.base + address : nullptr;
   if (address - kPsramBase < kPsramSize)
-    return view.cache_enabled && view.psram[(address - kPsramBase) / kPsramPage] ? view.base + address : nullptr;
+    return view.window_on(address) && view.psram[(address - kPsramBase) / kPsramPage] ? view.base + address : nullptr;
   const Segment* s = segment_at(address);
   if (!s || !s->straight || (s->offset == kRtcFastOffset && cpu != 0)) return nullptr;
   return view.base + address;
@@ -266,7 +284,7 @@ void MemoryMap::watch_code(std::uint32_t address, std::uint32_t size) {
     for (unsigned cpu = 0; cpu < views_.size(); ++cpu)
       for (const Segment& alias : segments_)
         if (alias.straight && offset - alias.offset < alias.size)
-          refresh(cpu, alias.address + (offset - alias.offset & ~(kPage - 1)), kPage);
+          refresh(cpu, alias.address + ((offset - alias.offset) & ~(kPage - 1)), kPage);
   }
 }
 

@@ -53,6 +53,15 @@ class SharedPages {
   std::uint8_t* data_;
 };
 
+// The mask ROM's contents as both cores see them on the instruction bus, and on the data bus.
+struct RomPages {
+  std::array<std::shared_ptr<const SharedPages>, 2> code;
+  std::shared_ptr<const SharedPages> data;
+};
+
+// The buses by which a core reaches its cache windows; a bit each in MemoryMap::set_cache_buses().
+enum class CacheBus : std::uint8_t { kIram0, kIram1, kIrom0, kDram1, kDrom0, kCount };
+
 // A 64 KiB page of flash or a 32 KiB page of PSRAM as a cache window shows it: `size` bytes of a file.
 struct WindowPage {
   int fd = -1;
@@ -66,10 +75,8 @@ class MemoryMap {
  public:
   using Invalidate = std::function<void(std::uint32_t address, std::uint32_t size)>;
 
-  // `rom_code` and `rom_data` hold the mask ROM and may be shared with other machines. `psram_size` is 0, 2 or
-  // 4 MiB. `invalidate` is told of address ranges whose decoded code has become stale, for all cores.
-  MemoryMap(std::shared_ptr<const SharedPages> rom_code, std::shared_ptr<const SharedPages> rom_data,
-            std::uint32_t psram_size, Invalidate invalidate);
+  // `rom` may be shared with other machines. `psram_size` is 0, 2 or 4 MiB. `invalidate` is told of address ranges whose decoded code has become stale, for all cores.
+  MemoryMap(std::shared_ptr<const RomPages> rom, std::uint32_t psram_size, Invalidate invalidate);
   ~MemoryMap();
   MemoryMap(const MemoryMap&) = delete;
   MemoryMap& operator=(const MemoryMap&) = delete;
@@ -81,13 +88,19 @@ class MemoryMap {
   void map_flash(unsigned cpu, std::uint32_t address, WindowPage page);
   // Shows PSRAM from `psram_offset` at the 32 KiB page at `address`, or nothing where `present` is false.
   void map_psram(unsigned cpu, std::uint32_t address, bool present, std::uint32_t psram_offset);
-  // While a core's cache is off its windows answer nothing.
-  void set_cache_enabled(unsigned cpu, bool enabled);
+  // While a core's cache, or one of its buses, is off that window answers nothing. A bit a CacheBus.
+  void set_cache_buses(unsigned cpu, std::uint8_t enabled);
+  // The bus whose window holds `address`; kCount outside of all of them.
+  static CacheBus cache_bus(std::uint32_t address);
   // The flash under a mapped page has changed: its decoded code is stale.
   void flash_changed(std::uint32_t address, std::uint32_t size) { invalidate_(address, size); }
   // Region protection of core `cpu` has changed (attributes as in xtensa::State).
   void set_regions(unsigned cpu, std::span<const std::uint8_t, 8> instruction,
                    std::span<const std::uint8_t, 8> data);
+
+  enum Right : unsigned { kMayRead = 1, kMayWrite = 2, kMayExecute = 4 };
+  // Whether region protection allows core `cpu` an access.
+  bool allowed(unsigned cpu, std::uint32_t address, Right right) const;
 
   // Bytes that lie in plain memory for core `cpu`, whatever the page attributes hold back: the start of a run
   // and its length up to `size`; nullptr where there is none. SRAM1 on the instruction bus is not plain.
@@ -98,7 +111,7 @@ class MemoryMap {
   static bool word_only(std::uint32_t address);
   // SRAM1's address on the data bus of a word on the instruction bus; the two count in opposite directions.
   static std::uint32_t sram1_data_address(std::uint32_t code_address) {
-    return kSram1Data + kSram1Size - 4 - (code_address - kSram1Code & ~3u) + (code_address & 3);
+    return kSram1Data + kSram1Size - 4 - ((code_address - kSram1Code) & ~3u) + (code_address & 3);
   }
   static bool in_sram1_code(std::uint32_t address) { return address - kSram1Code < kSram1Size; }
 
@@ -128,7 +141,7 @@ class MemoryMap {
   void refresh(unsigned cpu, std::uint32_t address, std::uint32_t size);
   std::uint8_t attributes_of(unsigned cpu, std::uint32_t page) const;
 
-  std::shared_ptr<const SharedPages> rom_code_, rom_data_;
+  std::shared_ptr<const RomPages> rom_;
   std::uint32_t psram_size_;
   SharedPages ram_;
   Invalidate invalidate_;

@@ -1,0 +1,36 @@
+// Keeps the cache windows in step: the MMU tables and the cache's switches on one side, flash and external RAM on
+// the other, host mappings in between.
+#pragma once
+
+#include <cstdint>
+
+#include "devices/cache_mmu.h"
+#include "devices/dport.h"
+#include "devices/flash_storage.h"
+#include "esp32/memory_map.h"
+
+namespace espalier::esp32 {
+
+class CacheWindows {
+ public:
+  // Takes the callbacks of all three devices.
+  CacheWindows(devices::Dport& dport, devices::CacheMmu& mmu, devices::FlashStorage& flash, MemoryMap& memory);
+  CacheWindows(const CacheWindows&) = delete;
+  CacheWindows& operator=(const CacheWindows&) = delete;
+
+  // Asks the devices for everything anew, after a state was loaded.
+  void refresh_all();
+
+ private:
+  void show(unsigned cpu, unsigned entry);
+  void update_buses(unsigned cpu);
+  template <class Visit>
+  void for_each_window_of(std::uint32_t flash_page, Visit visit);
+
+  devices::Dport& dport_;
+  devices::CacheMmu& mmu_;
+  devices::FlashStorage& flash_;
+  MemoryMap& memory_;
+};
+
+}  // namespace espalier::esp32

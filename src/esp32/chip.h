@@ -1,0 +1,96 @@
+// The ESP32 as a set of peripherals: which there are, where they lie, what their interrupt lines and resets are.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+
+#include "devices/cache_mmu.h"
+#include "devices/clock_tree.h"
+#include "devices/device.h"
+#include "devices/dma.h"
+#include "devices/dport.h"
+#include "devices/efuse.h"
+#include "devices/flash_storage.h"
+#include "devices/frc_timer.h"
+#include "devices/gpio.h"
+#include "devices/interrupt_matrix.h"
+#include "devices/io_mux.h"
+#include "devices/open_eth.h"
+#include "devices/psram_chip.h"
+#include "devices/reset_cause.h"
+#include "devices/rtc_cntl.h"
+#include "devices/rtc_io.h"
+#include "devices/spi_flash_chip.h"
+#include "devices/spi_flash_controller.h"
+#include "devices/timer_group.h"
+#include "devices/uart.h"
+#include "esp32/device_bus.h"
+
+namespace espalier::esp32 {
+
+// The base MAC address of a chip that nobody gave one: locally administered.
+inline constexpr devices::MacAddress kDefaultMac = {0x02, 0xe5, 0x70, 0xa1, 0x1e, 0x40};
+
+struct ChipOptions {
+  devices::EfuseValues efuses = devices::factory_efuses(kDefaultMac);
+  std::uint32_t strapping = devices::Gpio::kStrapFlashBoot;
+  std::uint64_t random_seed = 1;
+};
+
+// Everything on the peripheral bus. Adding a device is a member here and a row in chip.cpp's tables.
+class Chip {
+ public:
+  // `psram` is external RAM's contents, empty without it.
+  Chip(devices::Context context, devices::DmaBus& dma, devices::FlashStorage& flash, std::span<std::uint8_t> psram,
+       const ChipOptions& options);
+  Chip(const Chip&) = delete;
+  Chip& operator=(const Chip&) = delete;
+
+  // Told of a reset that a device asks for, of anything that changes core_runs(), of APP_CPU leaving its reset,
+  // and of the CPU's and APB's frequencies.
+  devices::ResetRequest on_reset;
+  std::function<void()> on_core_gates;
+  std::function<void()> on_app_cpu_start;
+  std::function<void(devices::CpuClocks)> on_clocks;
+
+  void mount(DeviceBus& bus);
+  // Power comes on: everything to its reset value.
+  void power_on();
+  // Resets what `scope` takes with it and notes the cause for the cores concerned.
+  void reset(devices::ResetScope scope, devices::ResetCause cause);
+  // Whether a core executes: clocked, out of reset, not stalled, not asleep.
+  bool core_runs(unsigned cpu) const;
+  std::uint32_t reset_vector(unsigned cpu) const;
+  devices::CpuClocks clocks() const;
+  void archive(base::Archive& ar);
+
+  devices::InterruptMatrix interrupt_matrix;
+  devices::Dport dport;
+  devices::CacheMmu cache_mmu;
+  devices::RtcCntl rtc_cntl;
+  std::array<devices::TimerGroup, 2> timer_group;
+  devices::FrcTimer frc_timer;
+  std::array<devices::Uart, 3> uart;
+  devices::IoMux io_mux;
+  devices::Gpio gpio;
+  devices::RtcIo rtc_io;
+  devices::Efuse efuse;
+  devices::SpiFlashController spi0, spi1;
+  devices::SpiFlashChip flash_chip;
+  std::optional<devices::PsramChip> psram_chip;
+  devices::OpenEth open_eth;
+
+ private:
+  struct Row;
+  struct Interrupt;
+  static const Row kRows[];
+  static const Interrupt kInterrupts[];
+
+  void peripheral_reset(devices::Dport::ResetBank bank, std::uint32_t asserted);
+  void update_clocks();
+};
+
+}  // namespace espalier::esp32

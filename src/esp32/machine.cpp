@@ -1,0 +1,234 @@
+#include "esp32/machine.h"
+
+#include <algorithm>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+namespace espalier::esp32 {
+
+using devices::ResetCause;
+using devices::ResetScope;
+using xtensa::Access;
+using xtensa::Core;
+
+namespace {
+
+constexpr std::array<std::uint32_t, 2> kPrid = {0xcdcd, 0xabab};
+
+std::shared_ptr<const SharedPages> copy_to_pages(const char* name, std::span<const std::uint8_t> bytes) {
+  auto pages = std::make_shared<SharedPages>(name, bytes.size());
+  std::memcpy(pages->data(), bytes.data(), bytes.size());
+  return pages;
+}
+
+std::shared_ptr<const RomPages> make_rom_pages(const rom::Rom& rom) {
+  auto pages = std::make_shared<RomPages>();
+  pages->code[0] = copy_to_pages("espalier-rom", rom.code(0));
+  pages->code[1] =
+      rom.code(1).data() == rom.code(0).data() ? pages->code[0] : copy_to_pages("espalier-rom-app", rom.code(1));
+  pages->data = copy_to_pages("espalier-rom-data", rom.data());
+  return pages;
+}
+
+}  // namespace
+
+SharedRom::SharedRom(rom::Rom rom) : rom_(std::move(rom)), pages_(make_rom_pages(rom_)) {}
+
+std::expected<std::unique_ptr<Machine>, std::string> Machine::create(const MachineOptions& options,
+                                                                     base::Logger log) {
+  auto flash = devices::FlashStorage::create(options.flash);
+  if (!flash) return std::unexpected(flash.error());
+  try {
+    return std::unique_ptr<Machine>(new Machine(options, std::move(log), std::move(*flash)));
+  } catch (const std::system_error& error) {
+    return std::unexpected(std::string("cannot make a machine: ") + error.what());
+  }
+}
+
+Machine::Machine(const MachineOptions& options, base::Logger log, std::unique_ptr<devices::FlashStorage> flash)
+    : log_(std::move(log)),
+      rom_(options.rom),
+      reset_limit_(options.reset_limit),
+      clock_(options.clock),
+      events_(clock_),
+      memory_(options.rom->pages(), options.psram_size,
+              [this](std::uint32_t address, std::uint32_t size) {
+                for (auto& core : cores_)
+                  if (core) core->invalidate_code(address, size);
+              }),
+      flash_(std::move(flash)),
+      device_bus_(log_),
+      bus_(memory_, device_bus_, log_),
+      chip_(std::make_unique<Chip>(devices::Context{events_, log_}, bus_, *flash_, memory_.psram(), options.chip)),
+      windows_(std::make_unique<CacheWindows>(chip_->dport, chip_->cache_mmu, *flash_, memory_)),
+      scheduler_(clock_, events_, [this] {
+        for (unsigned cpu = 0; cpu < cores_.size(); ++cpu)
+          cores_[cpu] = std::make_unique<Core>(cpu, kPrid[cpu], memory_.view(cpu), *this);
+        return std::array{cores_[0].get(), cores_[1].get()};
+      }()) {
+  connect();
+  chip_->power_on();
+  for (unsigned cpu = 0; cpu < cores_.size(); ++cpu) reset_core(cpu);
+  update_core_gates();
+  set_cpu_frequency(chip_->clocks().cpu_hz);
+}
+
+Machine::~Machine() = default;
+
+void Machine::connect() {
+  chip_->mount(device_bus_);
+  for (unsigned cpu = 0; cpu < cores_.size(); ++cpu) {
+    for (unsigned line = 0; line < devices::InterruptMatrix::kLines; ++line)
+      chip_->interrupt_matrix.output(cpu, line).connect(
+          [core = cores_[cpu].get(), line](bool level) { core->set_interrupt(line, level); });
+    for (unsigned n = 0; n < compare_timers_[cpu].size(); ++n)
+      compare_timers_[cpu][n] = std::make_unique<base::Timer>(events_, [this, cpu, n] {
+        cores_[cpu]->timer_match(n);
+        compare_changed(*cores_[cpu], n);  // CCOUNT comes round again after 2^32 cycles
+      });
+  }
+  bus_.on_cache_off = [this](unsigned cpu, CacheBus bus) {
+    const auto same = static_cast<devices::Dport::CacheBus>(bus);
+    if (!chip_->dport.cache_bus_enabled(cpu, same)) chip_->dport.report_illegal_access(cpu, same);
+  };
+  chip_->on_reset = [this](ResetScope scope, ResetCause cause) { request_reset(scope, cause); };
+  chip_->on_core_gates = [this] { update_core_gates(); };
+  chip_->on_app_cpu_start = [this] { reset_core(1); };
+  chip_->on_clocks = [this](devices::CpuClocks clocks) { set_cpu_frequency(clocks.cpu_hz); };
+}
+
+// --- Running
+
+Machine::Progress Machine::run_round() {
+  if (!pending_resets_.empty()) carry_out_resets();
+  if (halt_) return Progress::kStopped;
+  const bool ran = scheduler_.round();
+  if (halt_) return Progress::kStopped;
+  return ran || !pending_resets_.empty() ? Progress::kRan : Progress::kIdle;
+}
+
+void Machine::stop(Halt reason) {
+  if (!halt_) halt_ = std::move(reason);
+  scheduler_.interrupt_round();
+}
+
+void Machine::set_cpu_frequency(std::uint32_t hz) {
+  clock_.set_cpu_frequency(hz);
+  for (auto& core : cores_)
+    for (unsigned n = 0; n < 3; ++n) compare_changed(*core, n);
+}
+
+// --- Resets
+
+void Machine::request_reset(ResetScope scope, ResetCause cause) {
+  pending_resets_.push_back({scope, cause});
+  scheduler_.interrupt_round();
+}
+
+void Machine::carry_out_resets() {
+  for (const PendingReset& reset : std::exchange(pending_resets_, {})) {
+    log_.debug(base::LogArea::kReset, "reset: cause {} ({})", static_cast<unsigned>(reset.cause),
+               devices::reset_cause_name(reset.cause));
+    const bool app_only = reset.scope == ResetScope::kAppCpu;
+    if (!app_only && reset_limit_ && resets_ >= *reset_limit_) {
+      stop({Halt::Kind::kResetLimit, fmt::format("the chip was reset {} times after power-on, more than --reset-limit "
+                                                 "allows; the last cause was {}",
+                                                 resets_ + 1, devices::reset_cause_name(reset.cause))});
+      return;
+    }
+    if (!app_only) ++resets_;
+    chip_->reset(reset.scope, reset.cause);
+    if (reset.scope != ResetScope::kAppCpu) reset_core(0);
+    if (reset.scope != ResetScope::kProCpu) reset_core(1);
+    update_core_gates();
+  }
+}
+
+void Machine::reset_core(unsigned cpu) {
+  cores_[cpu]->reset(chip_->reset_vector(cpu));
+  region_changed(*cores_[cpu], 0);
+  for (unsigned n = 0; n < 3; ++n) compare_changed(*cores_[cpu], n);
+  // The wires keep their levels through a core's reset.
+  for (unsigned line = 0; line < devices::InterruptMatrix::kLines; ++line)
+    if (chip_->interrupt_matrix.output(cpu, line).level()) cores_[cpu]->set_interrupt(line, true);
+}
+
+void Machine::update_core_gates() {
+  for (unsigned cpu = 0; cpu < cores_.size(); ++cpu) {
+    if (chip_->core_runs(cpu))
+      cores_[cpu]->resume();
+    else
+      cores_[cpu]->halt();
+  }
+}
+
+// --- What the cores meet
+
+Access Machine::load(Core& core, std::uint32_t address, unsigned size, std::uint32_t& value) {
+  return bus_.load(core.index(), address, size, value);
+}
+
+Access Machine::store(Core& core, std::uint32_t address, unsigned size, std::uint32_t value) {
+  return bus_.store(core.index(), address, size, value);
+}
+
+Access Machine::fetch(Core& core, std::uint32_t address, std::uint8_t (&bytes)[4]) {
+  return bus_.fetch(core.index(), address, bytes);
+}
+
+void Machine::code_decoded(Core&, std::uint32_t address, std::uint32_t size) { memory_.watch_code(address, size); }
+
+void Machine::call_native(Core& core, std::uint32_t pc) {
+  rom_->rom().call(core, pc, [this](Core& stopped, const std::string& line) {
+    stopped.halt();
+    stop({Halt::Kind::kMissingRomFunction, line});
+  });
+}
+
+std::uint64_t Machine::cycles(const Core&) { return clock_.cycles(); }
+
+void Machine::compare_changed(Core& core, unsigned n) {
+  auto& timer = compare_timers_[core.index()][n];
+  if (!timer) return;  // while the machine is being put together
+  const std::uint64_t cycles = clock_.cycles();
+  const std::uint32_t ccount = static_cast<std::uint32_t>(cycles) + core.state().ccount_offset;
+  const std::uint32_t left = core.state().ccompare[n] - ccount;
+  timer->arm(clock_.time_of_cycle(cycles + (left == 0 ? std::uint64_t{1} << 32 : left)));
+}
+
+// WER and RER address the debug module and the performance counters; they remember.
+std::uint32_t Machine::read_external(Core& core, std::uint32_t address) {
+  const auto& registers = external_registers_[core.index()];
+  const auto at = registers.find(address);
+  return at == registers.end() ? 0 : at->second;
+}
+
+void Machine::write_external(Core& core, std::uint32_t address, std::uint32_t value) {
+  external_registers_[core.index()][address] = value;
+}
+
+void Machine::region_changed(Core& core, unsigned) {
+  memory_.set_regions(core.index(), core.state().instruction_region, core.state().data_region);
+}
+
+// --- State
+
+void Machine::archive(base::Archive& ar) {
+  ar.section("machine");
+  clock_.archive(ar);
+  memory_.archive(ar);
+  flash_->archive(ar);
+  for (auto& core : cores_) core->archive(ar);
+  chip_->archive(ar);
+  device_bus_.archive(ar);
+  ar(resets_);
+  if (ar.is_saving()) return;
+  windows_->refresh_all();
+  for (auto& core : cores_) {
+    region_changed(*core, 0);
+    for (unsigned n = 0; n < 3; ++n) compare_changed(*core, n);
+  }
+}
+
+}  // namespace espalier::esp32

@@ -1,0 +1,140 @@
+// A whole machine: two cores, memory, peripherals and virtual time. It knows nothing of the host but its clock.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "base/log.h"
+#include "devices/flash_storage.h"
+#include "esp32/cache_windows.h"
+#include "esp32/chip.h"
+#include "esp32/machine_clock.h"
+#include "esp32/memory_map.h"
+#include "esp32/scheduler.h"
+#include "esp32/system_bus.h"
+#include "rom/rom.h"
+#include "xtensa/core.h"
+
+namespace espalier::esp32 {
+
+// A mask ROM and its pages, ready to be mapped by any number of machines.
+class SharedRom {
+ public:
+  explicit SharedRom(rom::Rom rom);
+  const rom::Rom& rom() const { return rom_; }
+  const std::shared_ptr<const RomPages>& pages() const { return pages_; }
+
+ private:
+  rom::Rom rom_;
+  std::shared_ptr<const RomPages> pages_;
+};
+
+struct MachineOptions {
+  std::shared_ptr<const SharedRom> rom;                 // required
+  std::shared_ptr<const devices::FlashImage> flash;     // required
+  std::uint32_t psram_size = 0;                         // bytes: 0, 2 MiB or 4 MiB
+  ClockMode clock = ClockMode::kRealtime;
+  ChipOptions chip;
+  std::optional<std::uint32_t> reset_limit;             // resets after power-on before the machine stops
+};
+
+// Why a machine has stopped for good.
+struct Halt {
+  enum class Kind : std::uint8_t { kMissingRomFunction, kResetLimit, kRequested };
+  Kind kind;
+  std::string message;  // one line
+};
+
+class Machine final : private xtensa::Environment {
+ public:
+  // Says what the host could not give it (memory, descriptors) otherwise.
+  static std::expected<std::unique_ptr<Machine>, std::string> create(const MachineOptions& options,
+                                                                     base::Logger log = base::Logger());
+  ~Machine();
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+
+  enum class Progress : std::uint8_t {
+    kRan,      // guest code ran, or a reset was carried out
+    kIdle,     // both cores wait: nothing happens before the next timer or outside event
+    kStopped,  // halted(): no further
+  };
+  // Runs both cores for a turn, some microseconds of host time.
+  Progress run_round();
+  // Idle, realtime: host nanoseconds until the next timer; ~0 without one.
+  std::uint64_t idle_ns() { return scheduler_.idle_ns(); }
+  // Idle, warp: jumps to the next timer. False without one: only the outside can wake the machine.
+  bool skip_idle() { return scheduler_.skip_idle(); }
+
+  // Ends run_round() at the next instruction and stops the machine.
+  void stop(Halt reason);
+  const std::optional<Halt>& halted() const { return halt_; }
+
+  Chip& chip() { return *chip_; }
+  xtensa::Core& core(unsigned cpu) { return *cores_[cpu]; }
+  MemoryMap& memory() { return memory_; }
+  devices::FlashStorage& flash() { return *flash_; }
+  MachineClock& clock() { return clock_; }
+  base::EventQueue& events() { return events_; }
+  const base::Logger& log() const { return log_; }
+  // Instructions that both cores have executed since power-on.
+  std::uint64_t instructions() const { return cores_[0]->instructions() + cores_[1]->instructions(); }
+  std::uint32_t resets() const { return resets_; }
+
+  // Asks for a reset; carried out before the next turn.
+  void request_reset(devices::ResetScope scope, devices::ResetCause cause);
+
+  void archive(base::Archive& ar);
+
+ private:
+  struct PendingReset {
+    devices::ResetScope scope;
+    devices::ResetCause cause;
+  };
+
+  Machine(const MachineOptions& options, base::Logger log, std::unique_ptr<devices::FlashStorage> flash);
+  void connect();
+  void carry_out_resets();
+  void reset_core(unsigned cpu);
+  void update_core_gates();
+  void set_cpu_frequency(std::uint32_t hz);
+
+  // xtensa::Environment
+  xtensa::Access load(xtensa::Core& core, std::uint32_t address, unsigned size, std::uint32_t& value) override;
+  xtensa::Access store(xtensa::Core& core, std::uint32_t address, unsigned size, std::uint32_t value) override;
+  xtensa::Access fetch(xtensa::Core& core, std::uint32_t address, std::uint8_t (&bytes)[4]) override;
+  void code_decoded(xtensa::Core& core, std::uint32_t address, std::uint32_t size) override;
+  bool is_native(std::uint32_t pc) const override { return rom_->rom().is_native(pc); }
+  void call_native(xtensa::Core& core, std::uint32_t pc) override;
+  std::uint64_t cycles(const xtensa::Core& core) override;
+  void compare_changed(xtensa::Core& core, unsigned n) override;
+  std::uint32_t read_external(xtensa::Core& core, std::uint32_t address) override;
+  void write_external(xtensa::Core& core, std::uint32_t address, std::uint32_t value) override;
+  void region_changed(xtensa::Core& core, unsigned region) override;
+
+  base::Logger log_;
+  std::shared_ptr<const SharedRom> rom_;
+  std::optional<std::uint32_t> reset_limit_;
+  MachineClock clock_;
+  base::EventQueue events_;
+  std::array<std::unique_ptr<xtensa::Core>, 2> cores_;  // before memory_: it invalidates their code
+  MemoryMap memory_;
+  std::unique_ptr<devices::FlashStorage> flash_;
+  DeviceBus device_bus_;
+  SystemBus bus_;
+  std::unique_ptr<Chip> chip_;
+  std::unique_ptr<CacheWindows> windows_;
+  std::array<std::array<std::unique_ptr<base::Timer>, 3>, 2> compare_timers_;
+  std::array<std::unordered_map<std::uint32_t, std::uint32_t>, 2> external_registers_;
+  Scheduler scheduler_;
+  std::vector<PendingReset> pending_resets_;
+  std::uint32_t resets_ = 0;
+  std::optional<Halt> halt_;
+};
+
+}  // namespace espalier::esp32

@@ -282,14 +282,16 @@ slow_instruction:
   }
   __builtin_unreachable();
 
-#include "xtensa/handlers/arithmetic.inc"
+// clang-format off: they share macros
 #include "xtensa/handlers/block.inc"
-#include "xtensa/handlers/boolean.inc"
+#include "xtensa/handlers/arithmetic.inc"
+#include "xtensa/handlers/memory.inc"
 #include "xtensa/handlers/branch.inc"
 #include "xtensa/handlers/call.inc"
+#include "xtensa/handlers/boolean.inc"
 #include "xtensa/handlers/fp.inc"
-#include "xtensa/handlers/memory.inc"
 #include "xtensa/handlers/slow.inc"
+// clang-format on
 }
 
 }  // namespace espalier::xtensa

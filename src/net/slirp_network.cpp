@@ -1,0 +1,434 @@
+#include "net/slirp_network.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <slirp/libslirp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace espalier::net {
+
+namespace {
+
+using base::EventLoop;
+using base::LogArea;
+
+constexpr std::uint64_t kNsPerMs = 1'000'000;
+// With this many frames waiting for the guest, the host's sockets are left alone.
+constexpr std::size_t kHoldBack = 32;
+// Answers to the guest's own frames cannot be held back. A guest that sends and never receives loses them
+// here.
+constexpr std::size_t kMostWaiting = 1024;
+// libslirp's answer when it has no timer running: it asks to be called each second, for nothing.
+constexpr std::uint32_t kNoTimer = 1000;
+
+constexpr std::uint16_t kTypeIpv4 = 0x0800;
+constexpr std::uint16_t kTypeArp = 0x0806;
+constexpr std::uint16_t kTypeIpv6 = 0x86dd;
+
+std::uint16_t ether_type(Frame frame) {
+  return frame.size() < 14 ? 0 : static_cast<std::uint16_t>(frame[12] << 8 | frame[13]);
+}
+
+std::uint32_t to_epoll(int slirp_events) {
+  std::uint32_t events = 0;
+  if (slirp_events & SLIRP_POLL_IN) events |= EPOLLIN;
+  if (slirp_events & SLIRP_POLL_OUT) events |= EPOLLOUT;
+  if (slirp_events & SLIRP_POLL_PRI) events |= EPOLLPRI;
+  return events;
+}
+
+int to_slirp(std::uint32_t events) {
+  int bits = 0;
+  if (events & EPOLLIN) bits |= SLIRP_POLL_IN;
+  if (events & EPOLLOUT) bits |= SLIRP_POLL_OUT;
+  if (events & EPOLLPRI) bits |= SLIRP_POLL_PRI;
+  if (events & EPOLLERR) bits |= SLIRP_POLL_ERR;
+  if (events & EPOLLHUP) bits |= SLIRP_POLL_HUP;
+  return bits;
+}
+
+// While set, frames from the guest wait: libslirp must not be entered from its own callbacks.
+class Inside {
+ public:
+  explicit Inside(bool& flag) : flag_(flag) { flag_ = true; }
+  ~Inside() { flag_ = false; }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+
+ private:
+  bool& flag_;
+};
+
+}  // namespace
+
+struct SlirpNetwork::SlirpTimer {
+  SlirpTimer(SlirpNetwork& owner, SlirpTimerId which, void* argument)
+      : network(owner), id(which), opaque(argument), timer(owner.loop_, [this] { fire(); }) {}
+  void fire() {
+    {
+      const Inside inside(network.in_slirp_);
+      slirp_handle_timer(network.slirp_, id, opaque);
+    }
+    network.changed_ = true;
+  }
+  SlirpNetwork& network;
+  SlirpTimerId id;
+  void* opaque;
+  EventLoop::Timer timer;
+};
+
+// libslirp's view of us. Its clock is the host's even where the guest's is not: what it times are connections
+// to the real world, and all of a process's instances share one idea of the present.
+struct SlirpNetwork::Callbacks {
+  static SlirpNetwork& self(void* opaque) { return *static_cast<SlirpNetwork*>(opaque); }
+
+  static ssize_t send_packet(const void* data, std::size_t size, void* opaque) {
+    self(opaque).to_guest({static_cast<const std::uint8_t*>(data), size});
+    return static_cast<ssize_t>(size);
+  }
+  static void guest_error(const char* message, void* opaque) {
+    self(opaque).log_.debug(LogArea::kNet, "network: {}", message);
+  }
+  static std::int64_t clock_get_ns(void*) { return static_cast<std::int64_t>(EventLoop::now_ns()); }
+  static void* timer_new(SlirpTimerId id, void* argument, void* opaque) {
+    return new SlirpTimer(self(opaque), id, argument);
+  }
+  static void timer_free(void* timer, void*) { delete static_cast<SlirpTimer*>(timer); }
+  static void timer_mod(void* timer, std::int64_t expire_ms, void*) {
+    static_cast<SlirpTimer*>(timer)->timer.arm(
+        static_cast<std::uint64_t>(std::max<std::int64_t>(expire_ms, 0)) * kNsPerMs);
+  }
+  static void register_poll_fd(int, void* opaque) { self(opaque).changed_ = true; }
+  // Comes right before the descriptor is closed.
+  static void unregister_poll_fd(int fd, void* opaque) {
+    self(opaque).watches_.erase(fd);
+    self(opaque).changed_ = true;
+  }
+  static void notify(void* opaque) {
+    self(opaque).changed_ = true;
+    self(opaque).loop_.wake();
+  }
+
+  static int add_poll(int fd, int events, void* opaque) {
+    auto& entries = self(opaque).entries_;
+    entries.push_back({.fd = fd, .wanted = to_epoll(events), .present = 0});
+    return static_cast<int>(entries.size() - 1);
+  }
+  static int get_revents(int index, void* opaque) {
+    const auto& entries = self(opaque).entries_;
+    return static_cast<std::size_t>(index) < entries.size()
+               ? to_slirp(entries[static_cast<std::size_t>(index)].present)
+               : 0;
+  }
+
+  static constexpr SlirpCb kTable = {
+      .send_packet = send_packet,
+      .guest_error = guest_error,
+      .clock_get_ns = clock_get_ns,
+      .timer_new = nullptr,
+      .timer_free = timer_free,
+      .timer_mod = timer_mod,
+      .register_poll_fd = register_poll_fd,
+      .unregister_poll_fd = unregister_poll_fd,
+      .notify = notify,
+      .init_completed = [](::Slirp* slirp, void* opaque) { self(opaque).slirp_ = slirp; },
+      .timer_new_opaque = timer_new,
+  };
+};
+
+SlirpNetwork::SlirpNetwork(EventLoop& loop, const base::Logger& log)
+    : loop_(loop),
+      log_(log),
+      timer_(loop, [this] { run_timers(); }),
+      hook_(loop, [this] { update_watches(); }) {
+  base::ignore_sigpipe();  // libslirp writes to sockets without MSG_NOSIGNAL
+}
+
+SlirpNetwork::~SlirpNetwork() {
+  if (port_) port_->on_receive_ready({});
+  port_ = nullptr;
+  relays_.clear();
+  if (slirp_) {
+    const Inside inside(in_slirp_);
+    slirp_cleanup(slirp_);
+  }
+}
+
+std::expected<std::unique_ptr<SlirpNetwork>, std::string> SlirpNetwork::create(EventLoop& loop,
+                                                                               const base::Logger& log,
+                                                                               const SlirpOptions& options) {
+  const auto wrong = [](std::string_view what) {
+    return std::unexpected(fmt::format("user network: {}", what));
+  };
+  in_addr network{};
+  in_addr address{};
+  if (inet_pton(AF_INET, options.network.c_str(), &network) != 1) {
+    return wrong(fmt::format("\"{}\" is not an IPv4 network", options.network));
+  }
+  if (options.prefix_length < 8 || options.prefix_length > 30) {
+    return wrong(fmt::format("a prefix length of {} leaves no room (8 to 30)", options.prefix_length));
+  }
+  const std::uint32_t mask = htonl(~0u << (32 - options.prefix_length));
+  if (network.s_addr & ~mask) {
+    return wrong(fmt::format("{}/{} has bits set beyond its prefix", options.network, options.prefix_length));
+  }
+  for (const std::string* text : {&options.host, &options.dns, &options.guest}) {
+    if (inet_pton(AF_INET, text->c_str(), &address) != 1)
+      return wrong(fmt::format("\"{}\" is not an IPv4 address", *text));
+    if ((address.s_addr & mask) != network.s_addr || (address.s_addr & ~mask) == 0 ||
+        (address.s_addr | mask) == ~0u) {
+      return wrong(
+          fmt::format("{} is no host's address in {}/{}", *text, options.network, options.prefix_length));
+    }
+  }
+  if (options.host == options.dns || options.host == options.guest || options.dns == options.guest) {
+    return wrong("host, name server and guest need different addresses");
+  }
+  if (options.hostname.size() > 32) return wrong("the guest's host name is longer than 32 characters");
+  std::unique_ptr<SlirpNetwork> made(new SlirpNetwork(loop, log));
+  if (!made->start(options)) return wrong("libslirp did not start");
+  return made;
+}
+
+bool SlirpNetwork::start(const SlirpOptions& options) {
+  SlirpConfig config{};
+  config.version = 4;
+  config.restricted = options.restricted;
+  config.in_enabled = true;
+  inet_pton(AF_INET, options.network.c_str(), &config.vnetwork);
+  config.vnetmask.s_addr = htonl(~0u << (32 - options.prefix_length));
+  inet_pton(AF_INET, options.host.c_str(), &config.vhost);
+  inet_pton(AF_INET, options.guest.c_str(), &config.vdhcp_start);
+  inet_pton(AF_INET, options.dns.c_str(), &config.vnameserver);
+  config.in6_enabled = options.ipv6;
+  inet_pton(AF_INET6, "fec0::", &config.vprefix_addr6);
+  config.vprefix_len = 64;
+  inet_pton(AF_INET6, "fec0::2", &config.vhost6);
+  inet_pton(AF_INET6, "fec0::3", &config.vnameserver6);
+  config.vhostname = options.hostname.empty() ? nullptr : options.hostname.c_str();
+  guest_address_ = config.vdhcp_start.s_addr;
+  const Inside inside(in_slirp_);
+  slirp_ = slirp_new(&config, &Callbacks::kTable, this);
+  return slirp_ != nullptr;
+}
+
+void SlirpNetwork::attach(EthernetPort* port) {
+  if (port_) port_->on_receive_ready({});
+  port_ = port;
+  if (!port_) return;
+  port_->on_receive_ready([this] {
+    link_up_ = true;
+    deliver();
+  });
+}
+
+// ---- Towards the guest ----
+
+void SlirpNetwork::to_guest(Frame frame) {
+  if (!link_up_ || !port_) return;  // as on a cable with nobody at its end
+  if (outbound_.empty() && port_->can_receive()) {
+    port_->receive(frame);
+    return;
+  }
+  if (outbound_.size() >= kMostWaiting) {
+    log_.debug(LogArea::kNet, "network: the guest takes no frames; {} wait, one was dropped",
+               outbound_.size());
+    return;
+  }
+  outbound_.emplace_back(frame.begin(), frame.end());
+  if (outbound_.size() == kHoldBack) changed_ = true;
+}
+
+void SlirpNetwork::deliver() {
+  const bool held = outbound_.size() >= kHoldBack;
+  while (port_ && !outbound_.empty() && port_->can_receive()) {
+    const std::vector<std::uint8_t> frame = std::move(outbound_.front());
+    outbound_.pop_front();
+    port_->receive(frame);
+  }
+  if (held && outbound_.size() < kHoldBack) changed_ = true;
+}
+
+void SlirpNetwork::guest_down() {
+  outbound_.clear();
+  inbound_.clear();
+  link_up_ = false;
+  guest_known_ = false;
+  changed_ = true;
+}
+
+// ---- From the guest ----
+
+void SlirpNetwork::send(Frame frame) {
+  link_up_ = true;
+  if (in_slirp_) {
+    if (inbound_.size() < kMostWaiting) inbound_.emplace_back(frame.begin(), frame.end());
+    return;
+  }
+  input(frame);
+  catch_up();
+}
+
+// Frames that the guest sent from within libslirp's own callbacks.
+void SlirpNetwork::catch_up() {
+  while (!inbound_.empty()) {
+    const std::vector<std::uint8_t> next = std::move(inbound_.front());
+    inbound_.pop_front();
+    input(next);
+  }
+}
+
+void SlirpNetwork::input(Frame frame) {
+  note_guest(frame);
+  // libslirp looks at the clock only when it runs its timers, and gives new sockets their expiry by what it
+  // saw.
+  if (EventLoop::now_ns() - last_timers_ns_ > kNsPerMs) run_timers();
+  {
+    const Inside inside(in_slirp_);
+    slirp_input(slirp_, frame.data(), static_cast<int>(frame.size()));
+  }
+  changed_ = true;
+  // An address became known: packets that wait for it leave with the timers' run.
+  const std::uint16_t type = ether_type(frame);
+  if (type == kTypeArp || type == kTypeIpv6) run_timers();
+}
+
+// Sees the guest use its address: as the sender of an IPv4 packet or in an ARP message.
+void SlirpNetwork::note_guest(Frame frame) {
+  if (guest_known_) return;
+  const std::uint16_t type = ether_type(frame);
+  const std::size_t at = type == kTypeIpv4 ? 26 : type == kTypeArp ? 28 : 0;
+  if (at == 0 || frame.size() < at + 4) return;
+  if (std::memcmp(&frame[at], &guest_address_, 4) != 0) return;
+  guest_known_ = true;
+  changed_ = true;
+}
+
+// ---- The host's sockets ----
+
+bool SlirpNetwork::held_back(int fd) const {
+  return !guest_known_ && std::ranges::find(published_, fd) != published_.end();
+}
+
+void SlirpNetwork::fill() {
+  entries_.clear();
+  std::uint32_t timeout = UINT32_MAX;
+  slirp_pollfds_fill(slirp_, &timeout, Callbacks::add_poll, this);
+  if (timeout >= kNoTimer) {
+    timer_.cancel();
+  } else {
+    timer_.arm(EventLoop::now_ns() + std::max<std::uint64_t>(timeout, 1) * kNsPerMs);
+  }
+}
+
+// Before each wait: what libslirp wants to hear of, as far as it may.
+void SlirpNetwork::update_watches() {
+  catch_up();
+  if (!changed_) return;
+  changed_ = false;
+  {
+    const Inside inside(in_slirp_);
+    fill();
+  }
+  const bool full = outbound_.size() >= kHoldBack;
+  std::erase_if(watches_, [&](const auto& watch) {
+    return std::ranges::none_of(entries_, [&](const PollEntry& e) { return e.fd == watch.first; });
+  });
+  for (const PollEntry& entry : entries_) {
+    std::uint32_t events = held_back(entry.fd) ? 0 : entry.wanted;
+    if (full) events &= ~std::uint32_t{EPOLLIN | EPOLLPRI};
+    auto& watch = watches_[entry.fd];
+    if (!watch) watch = std::make_unique<EventLoop::Watch>(loop_);
+    if (!watch->active()) {
+      watch->start(entry.fd, events, [this, fd = entry.fd](std::uint32_t ready) { service(fd, ready); });
+    } else {
+      watch->set_events(events);
+    }
+  }
+}
+
+void SlirpNetwork::service(int fd, std::uint32_t events) {
+  // Frames of an earlier descriptor's in this round may have filled the queue since.
+  if (outbound_.size() >= kHoldBack) {
+    events &= ~std::uint32_t{EPOLLIN | EPOLLPRI};
+    if (!(events & EPOLLOUT)) return;
+  }
+  for (PollEntry& entry : entries_) entry.present = entry.fd == fd ? events : 0;
+  {
+    const Inside inside(in_slirp_);
+    last_timers_ns_ = EventLoop::now_ns();
+    slirp_pollfds_poll(slirp_, 0, Callbacks::get_revents, this);
+  }
+  for (PollEntry& entry : entries_) entry.present = 0;
+  changed_ = true;
+}
+
+void SlirpNetwork::run_timers() {
+  const Inside inside(in_slirp_);
+  last_timers_ns_ = EventLoop::now_ns();
+  slirp_pollfds_poll(slirp_, 1, Callbacks::get_revents, this);  // 1: leave the sockets alone
+  changed_ = true;
+}
+
+// ---- Published ports ----
+
+// Returns the listening descriptor, or errno.
+std::expected<int, int> SlirpNetwork::forward(const Publish& publish) {
+  sockaddr_storage host{};
+  socklen_t size = 0;
+  if (!host_sockaddr(publish, host, size)) return std::unexpected(EINVAL);
+  sockaddr_in guest{};
+  guest.sin_family = AF_INET;
+  guest.sin_port = htons(publish.guest_port);
+  guest.sin_addr.s_addr = guest_address_;
+  const Inside inside(in_slirp_);
+  fill();
+  const std::vector<PollEntry> before = entries_;
+  if (slirp_add_hostxfwd(slirp_, reinterpret_cast<const sockaddr*>(&host), size,
+                         reinterpret_cast<const sockaddr*>(&guest), sizeof guest,
+                         publish.udp ? SLIRP_HOSTFWD_UDP : 0) != 0) {
+    return std::unexpected(errno);
+  }
+  changed_ = true;
+  fill();
+  for (const PollEntry& entry : entries_) {
+    if (std::ranges::any_of(before, [&](const PollEntry& e) { return e.fd == entry.fd; })) continue;
+    // libslirp listens with a backlog of 1: of several connections that arrive at once, most would be dropped
+    // and come again a second later.
+    if (!publish.udp) listen(entry.fd, SOMAXCONN);
+    return entry.fd;
+  }
+  return std::unexpected(EINVAL);
+}
+
+std::expected<std::uint16_t, std::string> SlirpNetwork::publish(const Publish& publish) {
+  Publish inner = publish;
+  if (publish.is_ipv6()) {
+    inner.address = "127.0.0.1";
+    inner.host_port = 0;
+  }
+  const auto fd = forward(inner);
+  if (!fd) return std::unexpected(bind_error(inner, fd.error()));
+  published_.push_back(*fd);
+  sockaddr_in bound{};
+  socklen_t size = sizeof bound;
+  getsockname(*fd, reinterpret_cast<sockaddr*>(&bound), &size);
+  const std::uint16_t port = ntohs(bound.sin_port);
+  if (!publish.is_ipv6()) return port;
+  auto relay = Relay::create(loop_, publish, port);
+  if (!relay) {
+    published_.pop_back();
+    const Inside inside(in_slirp_);
+    slirp_remove_hostxfwd(slirp_, reinterpret_cast<const sockaddr*>(&bound), size,
+                          publish.udp ? SLIRP_HOSTFWD_UDP : 0);
+    return std::unexpected(relay.error());
+  }
+  relays_.push_back(std::move(*relay));
+  return relays_.back()->port();
+}
+
+}  // namespace espalier::net

@@ -1,0 +1,107 @@
+// The guest's network by default: libslirp, a TCP/IP stack in user space that needs no privileges.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <expected>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/event_loop.h"
+#include "base/log.h"
+#include "net/ethernet_port.h"
+#include "net/publish.h"
+#include "net/relay.h"
+
+struct Slirp;
+
+namespace espalier::net {
+
+struct SlirpOptions {
+  // The guest reaches nothing but the virtual network itself, and nothing reaches it but published ports.
+  bool restricted = false;
+  bool ipv6 = true;
+  // The virtual network, IPv4: its address and prefix length, the host's and the name server's address in it,
+  // and the address that DHCP gives to the guest, to which published ports lead.
+  std::string network = "10.0.2.0";
+  unsigned prefix_length = 24;
+  std::string host = "10.0.2.2";
+  std::string dns = "10.0.2.3";
+  std::string guest = "10.0.2.15";
+  // The name that DHCP gives to the guest; empty for none.
+  std::string hostname;
+};
+
+// A guest's view of the world: DHCP, ARP, a name server at .3 (the host's), the host itself at .2, everything
+// else through the host's own sockets; in IPv6 fec0::/64 with router advertisements. Frames for a guest that
+// has no buffer wait here, and while more than a few wait nothing further is read from the host's sockets, so
+// TCP's flow control reaches the other end and nothing is lost on the way.
+//
+// All work is done in the event loop's thread: inside send(), and inside EventLoop::poll().
+class SlirpNetwork final : public EthernetPeer {
+ public:
+  // Otherwise one line that says which option is wrong.
+  static std::expected<std::unique_ptr<SlirpNetwork>, std::string> create(base::EventLoop& loop,
+                                                                          const base::Logger& log,
+                                                                          const SlirpOptions& options = {});
+  ~SlirpNetwork();
+
+  // The MAC at the other end (or what stands between). Must outlive the network or be replaced by nullptr.
+  void attach(EthernetPort* port);
+  // Leads a port of the host to one of the guest's. Returns the host's port (which one, if 0 was asked for),
+  // or one line that names the port and what is wrong. Connections that arrive before the guest has its
+  // address wait.
+  std::expected<std::uint16_t, std::string> publish(const Publish& publish);
+
+  void send(Frame frame) override;
+  void guest_down() override;
+
+  // Frames that wait for a buffer of the guest's.
+  std::size_t waiting() const { return outbound_.size(); }
+
+ private:
+  struct Callbacks;
+  struct PollEntry {
+    int fd;
+    std::uint32_t wanted;   // EPOLL* bits
+    std::uint32_t present;  // within one service()
+  };
+  struct SlirpTimer;
+
+  SlirpNetwork(base::EventLoop& loop, const base::Logger& log);
+  bool start(const SlirpOptions& options);
+  void to_guest(Frame frame);
+  void deliver();
+  void input(Frame frame);
+  void catch_up();
+  void note_guest(Frame frame);
+  void update_watches();
+  void service(int fd, std::uint32_t events);
+  void run_timers();
+  void fill();
+  bool held_back(int fd) const;
+  std::expected<int, int> forward(const Publish& publish);
+
+  base::EventLoop& loop_;
+  const base::Logger& log_;
+  ::Slirp* slirp_ = nullptr;
+  EthernetPort* port_ = nullptr;
+  std::uint32_t guest_address_ = 0;  // network byte order
+  bool link_up_ = false;  // the guest's MAC has been heard or has announced buffers since it last went down
+  bool guest_known_ = false;  // it has used its address since
+  bool in_slirp_ = false;
+  bool changed_ = true;  // libslirp may want other descriptors than are watched
+  std::uint64_t last_timers_ns_ = 0;
+  std::deque<std::vector<std::uint8_t>> outbound_;  // to the guest
+  std::deque<std::vector<std::uint8_t>> inbound_;   // from the guest while libslirp is busy
+  std::vector<PollEntry> entries_;
+  std::map<int, std::unique_ptr<base::EventLoop::Watch>> watches_;
+  std::vector<int> published_;
+  std::vector<std::unique_ptr<Relay>> relays_;
+  base::EventLoop::Timer timer_;
+  base::EventLoop::Hook hook_;
+};
+
+}  // namespace espalier::net

@@ -22,13 +22,14 @@ endif()
 
 # espalier_layer(NAME [DEPS targets...])
 # Makes the static library espalier_NAME from every *.cpp of the current folder and below, and, where there are
-# *_test.cpp files, the test program NAME_tests from those. A main.cpp is left to a program of the folder's own.
+# *_test.cpp files, the test program NAME_tests from those and from what testing/ folders hold for them. A main.cpp
+# is left to a program of the folder's own.
 function(espalier_layer name)
   cmake_parse_arguments(ARG "" "" "DEPS;TEST_DEPS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cpp)
   set(tests ${sources})
-  list(FILTER sources EXCLUDE REGEX "_test\\.cpp$|/main\\.cpp$")
-  list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "_test\\.cpp$|/main\\.cpp$|/testing/[^/]+\\.cpp$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cpp$|/testing/[^/]+\\.cpp$")
   if(sources)
     add_library(espalier_${name} STATIC ${sources})
     target_link_libraries(espalier_${name} PUBLIC espalier_options ${ARG_DEPS})

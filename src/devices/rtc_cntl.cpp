@@ -2,81 +2,15 @@
 
 #include <algorithm>
 
+#include "devices/rtc_cntl_registers.h"
+
 namespace espalier::devices {
+
+using namespace rtc_cntl_reg;
+
 namespace {
 
-constexpr std::uint32_t RTC_CNTL_OPTIONS0_REG = 0x00;
-constexpr std::uint32_t RTC_CNTL_SLP_TIMER0_REG = 0x04;
-constexpr std::uint32_t RTC_CNTL_SLP_TIMER1_REG = 0x08;
-constexpr std::uint32_t RTC_CNTL_TIME_UPDATE_REG = 0x0C;
-constexpr std::uint32_t RTC_CNTL_TIME0_REG = 0x10;
-constexpr std::uint32_t RTC_CNTL_TIME1_REG = 0x14;
-constexpr std::uint32_t RTC_CNTL_STATE0_REG = 0x18;
-constexpr std::uint32_t RTC_CNTL_TIMER5_REG = 0x2C;
-constexpr std::uint32_t RTC_CNTL_RESET_STATE_REG = 0x34;
-constexpr std::uint32_t RTC_CNTL_WAKEUP_STATE_REG = 0x38;
-constexpr std::uint32_t RTC_CNTL_INT_ENA_REG = 0x3C;
-constexpr std::uint32_t RTC_CNTL_INT_RAW_REG = 0x40;
-constexpr std::uint32_t RTC_CNTL_INT_ST_REG = 0x44;
-constexpr std::uint32_t RTC_CNTL_INT_CLR_REG = 0x48;
-constexpr std::uint32_t RTC_CNTL_STORE0_REG = 0x4C;
-constexpr std::uint32_t RTC_CNTL_EXT_WAKEUP_CONF_REG = 0x60;
-constexpr std::uint32_t RTC_CNTL_SLP_REJECT_CONF_REG = 0x64;
-constexpr std::uint32_t RTC_CNTL_CLK_CONF_REG = 0x70;
-constexpr std::uint32_t RTC_CNTL_REG = 0x7C;
-constexpr std::uint32_t RTC_CNTL_DIG_PWC_REG = 0x84;
-constexpr std::uint32_t RTC_CNTL_WDTCONFIG0_REG = 0x8C;
-constexpr std::uint32_t RTC_CNTL_WDTCONFIG1_REG = 0x90;
-constexpr std::uint32_t RTC_CNTL_WDTFEED_REG = 0xA0;
-constexpr std::uint32_t RTC_CNTL_WDTWPROTECT_REG = 0xA4;
-constexpr std::uint32_t RTC_CNTL_SW_CPU_STALL_REG = 0xAC;
-constexpr std::uint32_t RTC_CNTL_STORE4_REG = 0xB0;
-constexpr std::uint32_t RTC_CNTL_EXT_WAKEUP1_REG = 0xCC;
-constexpr std::uint32_t RTC_CNTL_EXT_WAKEUP1_STATUS_REG = 0xD0;
-constexpr std::uint32_t RTC_CNTL_BROWN_OUT_REG = 0xD4;
-constexpr std::uint32_t RTC_MEM_CONF = 0x100;
-constexpr std::uint32_t RTC_MEM_CRC_RES = 0x104;
-constexpr std::uint32_t RTC_CNTL_DATE_REG = 0x13C;
-
-constexpr std::uint32_t RTC_CNTL_SW_SYS_RST = 1u << 31;
-constexpr std::uint32_t RTC_CNTL_SW_PROCPU_RST = 1u << 5;
-constexpr std::uint32_t RTC_CNTL_SW_APPCPU_RST = 1u << 4;
-constexpr std::uint32_t kSwStallC0 = 0xF;  // RTC_CNTL_SW_STALL_{PRO,APP}CPU_C0
-constexpr std::uint32_t kStallKey = 0x86;  // C1 << 2 | C0 of a stalled core
-constexpr std::uint32_t RTC_CNTL_MAIN_TIMER_ALARM_EN = 1u << 16;
-constexpr std::uint32_t RTC_CNTL_TIME_UPDATE = 1u << 31;
-constexpr std::uint32_t RTC_CNTL_TIME_VALID = 1u << 30;
-constexpr std::uint32_t RTC_CNTL_SLEEP_EN = 1u << 31;
-constexpr std::uint32_t RTC_CNTL_DG_WRAP_PD_EN = 1u << 31;
-constexpr std::uint32_t RTC_CNTL_EXT_WAKEUP1_LV = 1u << 31;
-constexpr std::uint32_t RTC_CNTL_EXT_WAKEUP0_LV = 1u << 30;
-constexpr std::uint32_t RTC_CNTL_EXT_WAKEUP1_STATUS_CLR = 1u << 18;
-constexpr std::uint32_t RTC_CNTL_DEEP_SLP_REJECT_EN = 1u << 27;
-constexpr std::uint32_t RTC_CNTL_LIGHT_SLP_REJECT_EN = 1u << 26;
-constexpr std::uint32_t RTC_CNTL_SDIO_REJECT_EN = 1u << 25;
-constexpr std::uint32_t RTC_CNTL_GPIO_REJECT_EN = 1u << 24;
-constexpr std::uint32_t RTC_CNTL_ENB_CK8M_DIV = 1u << 7;
-constexpr std::uint32_t RTC_CNTL_ENB_CK8M = 1u << 6;
-constexpr std::uint32_t RTC_CNTL_WDT_EN = 1u << 31;
-constexpr std::uint32_t RTC_CNTL_WDT_FLASHBOOT_MOD_EN = 1u << 10;
-constexpr std::uint32_t RTC_CNTL_WDT_PROCPU_RESET_EN = 1u << 9;
-constexpr std::uint32_t RTC_CNTL_WDT_APPCPU_RESET_EN = 1u << 8;
-constexpr std::uint32_t RTC_CNTL_WDT_PAUSE_IN_SLP = 1u << 7;
-constexpr std::uint32_t RTC_CNTL_WDT_FEED = 1u << 31;
-constexpr std::uint32_t RTC_CNTL_BROWN_OUT_DET = 1u << 31;
-constexpr std::uint32_t RTC_CNTL_BROWN_OUT_ENA = 1u << 30;
-constexpr std::uint32_t RTC_CNTL_BROWN_OUT_RST_ENA = 1u << 26;
-constexpr std::uint32_t RTC_MEM_CRC_FINISH = 1u << 31;
-constexpr std::uint32_t RTC_MEM_CRC_START = 1u << 8;
-
-constexpr std::uint32_t kIntSlpWakeup = 1u << 0, kIntSlpReject = 1u << 1, kIntWdt = 1u << 3,
-                        kIntTimeValid = 1u << 4, kIntBrownOut = 1u << 7, kIntMainTimer = 1u << 8;
-
 enum StageAction : std::uint32_t { kOff, kInterrupt, kResetCpu, kResetSystem, kResetRtc };
-
-constexpr std::uint32_t bit_of(RtcCntl::WakeSource source) {
-  return 1u << static_cast<unsigned>(source);
-}
 
 constexpr std::uint64_t kTimeMask = (std::uint64_t{1} << 48) - 1;
 
@@ -411,110 +345,6 @@ void RtcCntl::write(std::uint32_t offset, std::uint32_t value) {
       return;
   }
 }
-
-// ---- Sleep ----
-
-bool RtcCntl::ext1_active() const {
-  const std::uint32_t selected = get(RTC_CNTL_EXT_WAKEUP1_REG);
-  if (selected == 0 || !rtc_pads_driven_) return false;
-  return get(RTC_CNTL_EXT_WAKEUP_CONF_REG) & RTC_CNTL_EXT_WAKEUP1_LV
-             ? (rtc_pads_ & selected) != 0   // any high
-             : (rtc_pads_ & selected) == 0;  // all low
-}
-
-std::uint32_t RtcCntl::active_wake_sources() const {
-  const bool ext0_level = get(RTC_CNTL_EXT_WAKEUP_CONF_REG) & RTC_CNTL_EXT_WAKEUP0_LV;
-  std::uint32_t active = wake_lines_;
-  if (ext0_driven_ && ext0_high_ == ext0_level) active |= bit_of(WakeSource::kExt0);
-  if (ext1_active()) active |= bit_of(WakeSource::kExt1);
-  return active;
-}
-
-std::uint32_t RtcCntl::wake_cause() const {
-  return field(RTC_CNTL_WAKEUP_STATE_REG, 10, 0);
-}
-
-bool RtcCntl::sleep_rejected() const {
-  const std::uint32_t conf = get(RTC_CNTL_SLP_REJECT_CONF_REG);
-  const bool deep = get(RTC_CNTL_DIG_PWC_REG) & RTC_CNTL_DG_WRAP_PD_EN;
-  if (!(conf & (deep ? RTC_CNTL_DEEP_SLP_REJECT_EN : RTC_CNTL_LIGHT_SLP_REJECT_EN))) return false;
-  const std::uint32_t active = active_wake_sources() & field(RTC_CNTL_WAKEUP_STATE_REG, 21, 11);
-  constexpr std::uint32_t kPads =
-      bit_of(WakeSource::kExt0) | bit_of(WakeSource::kExt1) | bit_of(WakeSource::kGpio);
-  return (conf & RTC_CNTL_GPIO_REJECT_EN && active & kPads) ||
-         (conf & RTC_CNTL_SDIO_REJECT_EN && active & bit_of(WakeSource::kSdio));
-}
-
-void RtcCntl::sleep() {
-  // SLEEP_EN does not stay set, so that firmware's later changes to this register start no second sleep.
-  set(RTC_CNTL_STATE0_REG, get(RTC_CNTL_STATE0_REG) & ~RTC_CNTL_SLEEP_EN);
-  if (asleep()) return;
-  if (sleep_rejected()) return interrupts_.raise(kIntSlpReject);
-  const bool deep = get(RTC_CNTL_DIG_PWC_REG) & RTC_CNTL_DG_WRAP_PD_EN;
-  sleep_ = deep ? Sleep::kDeep : Sleep::kLight;
-  wake_pending_ = active_wake_sources();
-  earliest_wake_ = counter_.time_of(field(RTC_CNTL_TIMER5_REG, 15, 8), events().now());
-  update_watchdog();
-  schedule_wake();
-  const auto& begun = deep ? on_deep_sleep : on_light_sleep;
-  if (begun) begun();
-}
-
-void RtcCntl::schedule_wake() {
-  const std::uint32_t enabled = field(RTC_CNTL_WAKEUP_STATE_REG, 21, 11);
-  base::Ticks at = base::kNever;
-  if (wake_pending_ & enabled) at = events().now();
-  if (enabled & bit_of(WakeSource::kTimer)) at = std::min(at, alarm_time());
-  wake_timer_.arm(at == base::kNever ? at : std::max(at, earliest_wake_));
-}
-
-void RtcCntl::wake_due() {
-  const std::uint32_t enabled = field(RTC_CNTL_WAKEUP_STATE_REG, 21, 11);
-  std::uint32_t cause = wake_pending_ & enabled;
-  if (enabled & bit_of(WakeSource::kTimer) && alarm_time() <= events().now())
-    cause |= bit_of(WakeSource::kTimer);
-  set_field(RTC_CNTL_WAKEUP_STATE_REG, 10, 0, cause);
-  if (cause & bit_of(WakeSource::kExt1)) {
-    const std::uint32_t selected = get(RTC_CNTL_EXT_WAKEUP1_REG);
-    const bool high = get(RTC_CNTL_EXT_WAKEUP_CONF_REG) & RTC_CNTL_EXT_WAKEUP1_LV;
-    set(RTC_CNTL_EXT_WAKEUP1_STATUS_REG, (high ? rtc_pads_ : ~rtc_pads_) & selected);
-  }
-  const Sleep was = sleep_;
-  sleep_ = Sleep::kAwake;
-  wake_pending_ = 0;
-  update_watchdog();
-  interrupts_.raise(kIntSlpWakeup);
-  if (was == Sleep::kDeep) {
-    if (on_reset) on_reset(ResetScope::kCore, ResetCause::kDeepSleep);
-  } else if (on_wake) {
-    on_wake();
-  }
-}
-
-void RtcCntl::set_wake_source(WakeSource source, bool active) {
-  wake_lines_ = active ? wake_lines_ | bit_of(source) : wake_lines_ & ~bit_of(source);
-  pads_changed();
-}
-
-void RtcCntl::set_ext0_pad(bool high) {
-  ext0_driven_ = true;
-  ext0_high_ = high;
-  pads_changed();
-}
-
-void RtcCntl::set_rtc_pads(std::uint32_t levels) {
-  rtc_pads_driven_ = true;
-  rtc_pads_ = levels;
-  pads_changed();
-}
-
-void RtcCntl::pads_changed() {
-  if (!asleep()) return;
-  wake_pending_ |= active_wake_sources();
-  schedule_wake();
-}
-
-// ---- Reset and state ----
 
 void RtcCntl::reset(ResetKind kind) {
   // A sleep ends with any reset, and so does a software stall: a watchdog's reset does bring back a chip

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
+#include <random>
 #include <vector>
 
 #include "devices/psram_chip.h"
@@ -480,6 +482,38 @@ TEST_F(SpiDrivers, PsramProbe) {
   EXPECT_TRUE(psram_.quad_mode());
   spi_.write(PIN, pin);
   EXPECT_EQ(execute(0x9f, 0, 0, 24), 0x1640c8u);
+}
+
+// Whatever a guest writes, nothing but the flash contents and the registers changes.
+TEST_F(SpiDrivers, RandomRegisterWrites) {
+  std::mt19937 random(7);
+  std::size_t changes = 0;
+  storage_->on_contents_change([&](std::uint32_t address, std::uint32_t length) {
+    ++changes;
+    ASSERT_LE(address + length, storage_->size());
+  });
+  for (int i = 0; i < 100'000; ++i) {
+    const std::uint32_t value = random();
+    switch (random() % 8) {
+      case 0:
+        spi_.write(CMD, random() % 2 ? kUsr : 1u << (16 + random() % 16));
+        break;
+      case 1:
+        spi_.write(USER2, (value & 0xf0000000) | (random() % 2 ? 0x02 : value & 0xffff));
+        break;
+      case 2:
+        spi_.write(CMD, 1u << 30);  // write enable, so that programs and erases happen
+        break;
+      case 3:
+        clock_.time += value % 1'000'000;
+        break;
+      default:
+        spi_.write(random() % SpiFlashController::kSize & ~3u, value);
+    }
+    spi_.write(PIN, random() % 8);
+  }
+  EXPECT_GT(changes, 0u);
+  EXPECT_EQ(spi_.read(CMD), 0u);
 }
 
 }  // namespace

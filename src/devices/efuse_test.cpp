@@ -45,6 +45,17 @@ TEST(EfuseValues, FactoryChip) {
   EXPECT_EQ(values[6], 0u);              // no coding, no secure boot
 }
 
+TEST(EfuseValues, FileAndBack) {
+  const EfuseValues values = factory_efuses(kMac);
+  const auto file = efuse_file_of(values);
+  EXPECT_EQ(file.size(), 124u);
+  EXPECT_EQ(file[4], 0x58);  // the MAC address's last byte is the second word's first
+  EXPECT_EQ(file[9], 0x94);
+  EXPECT_EQ(parse_efuse_file(file), values);
+  EXPECT_FALSE(parse_efuse_file(std::span(file).first(123)));
+  EXPECT_FALSE(parse_efuse_file({}));
+}
+
 class EfuseTest : public ::testing::Test {
  protected:
   void command(std::uint32_t code, std::uint32_t bit) {

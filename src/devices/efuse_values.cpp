@@ -1,5 +1,7 @@
 #include "devices/efuse_values.h"
 
+#include <fmt/format.h>
+
 namespace espalier::devices {
 
 namespace {
@@ -33,6 +35,24 @@ MacAddress mac_of(const EfuseValues& values) {
     return static_cast<std::uint8_t>(values[word] >> shift);
   };
   return {byte(2, 8), byte(2, 0), byte(1, 24), byte(1, 16), byte(1, 8), byte(1, 0)};
+}
+
+std::expected<EfuseValues, std::string> parse_efuse_file(std::span<const std::uint8_t> bytes) {
+  if (bytes.size() != kEfuseFileSize) {
+    return std::unexpected(
+        fmt::format("has {} bytes: an ESP32's eFuse file has {}", bytes.size(), kEfuseFileSize));
+  }
+  EfuseValues values{};
+  for (std::size_t i = 0; i < bytes.size(); ++i) values[i / 4] |= std::uint32_t{bytes[i]} << i % 4 * 8;
+  return values;
+}
+
+std::array<std::uint8_t, kEfuseFileSize> efuse_file_of(const EfuseValues& values) {
+  std::array<std::uint8_t, kEfuseFileSize> bytes;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = static_cast<std::uint8_t>(values[i / 4] >> i % 4 * 8);
+  }
+  return bytes;
 }
 
 EfuseValues factory_efuses(const MacAddress& mac) {

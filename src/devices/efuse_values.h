@@ -3,6 +3,9 @@
 
 #include <array>
 #include <cstdint>
+#include <expected>
+#include <span>
+#include <string>
 
 namespace espalier::devices {
 
@@ -25,5 +28,10 @@ EfuseValues factory_efuses(const MacAddress& mac);
 // Puts another MAC address and its check byte into existing values.
 void set_mac(EfuseValues& values, const MacAddress& mac);
 MacAddress mac_of(const EfuseValues& values);
+
+// An eFuse file's contents, and back. A file of any other length than 124 bytes is refused.
+inline constexpr std::size_t kEfuseFileSize = sizeof(EfuseValues);
+std::expected<EfuseValues, std::string> parse_efuse_file(std::span<const std::uint8_t> bytes);
+std::array<std::uint8_t, kEfuseFileSize> efuse_file_of(const EfuseValues& values);
 
 }  // namespace espalier::devices

@@ -4,29 +4,45 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
+#include "devices/aes.h"
 #include "devices/cache_mmu.h"
 #include "devices/clock_tree.h"
 #include "devices/device.h"
 #include "devices/dma.h"
 #include "devices/dport.h"
 #include "devices/efuse.h"
+#include "devices/flash_encryption.h"
 #include "devices/flash_storage.h"
 #include "devices/frc_timer.h"
 #include "devices/gpio.h"
+#include "devices/i2c.h"
 #include "devices/interrupt_matrix.h"
 #include "devices/io_mux.h"
+#include "devices/ledc.h"
+#include "devices/mcpwm.h"
 #include "devices/open_eth.h"
+#include "devices/pcnt.h"
+#include "devices/plain_blocks.h"
 #include "devices/psram_chip.h"
+#include "devices/regi2c.h"
 #include "devices/reset_cause.h"
+#include "devices/rmt.h"
+#include "devices/rsa.h"
 #include "devices/rtc_cntl.h"
 #include "devices/rtc_io.h"
+#include "devices/sens.h"
+#include "devices/sha.h"
 #include "devices/spi_flash_chip.h"
 #include "devices/spi_flash_controller.h"
+#include "devices/syscon.h"
 #include "devices/timer_group.h"
 #include "devices/uart.h"
+#include "devices/wdev.h"
 #include "esp32/device_bus.h"
 
 namespace espalier::esp32 {
@@ -57,6 +73,8 @@ class Chip {
   std::function<void(devices::CpuClocks)> on_clocks;
 
   void mount(DeviceBus& bus);
+  // The bytes behind RTC fast memory, whose checksum RTC_CNTL computes.
+  void set_rtc_fast_memory(std::span<const std::uint8_t> memory);
   // Power comes on: everything to its reset value.
   void power_on();
   // Resets what `scope` takes with it and notes the cause for the cores concerned.
@@ -71,16 +89,30 @@ class Chip {
   devices::Dport dport;
   devices::CacheMmu cache_mmu;
   devices::RtcCntl rtc_cntl;
+  devices::Syscon syscon;
   std::array<devices::TimerGroup, 2> timer_group;
   devices::FrcTimer frc_timer;
   std::array<devices::Uart, 3> uart;
   devices::IoMux io_mux;
   devices::Gpio gpio;
   devices::RtcIo rtc_io;
+  devices::Sens sens;
+  devices::RegI2c regi2c;
+  devices::SeededRandom random;
+  devices::Wdev wdev;
   devices::Efuse efuse;
   devices::SpiFlashController spi0, spi1;
   devices::SpiFlashChip flash_chip;
   std::optional<devices::PsramChip> psram_chip;
+  devices::FlashEncryption flash_encryption;
+  devices::Aes aes;
+  devices::Sha sha;
+  devices::Rsa rsa;
+  devices::Ledc ledc;
+  devices::Rmt rmt;
+  devices::Pcnt pcnt;
+  std::array<devices::Mcpwm, 2> mcpwm;
+  std::array<devices::I2c, 2> i2c;
   devices::OpenEth open_eth;
 
  private:
@@ -89,8 +121,16 @@ class Chip {
   static const Row kRows[];
   static const Interrupt kInterrupts[];
 
+  template <class Visit>
+  void for_each_device(Visit visit);
+  void connect_interrupts();
+  void connect_control();
   void peripheral_reset(devices::Dport::ResetBank bank, std::uint32_t asserted);
   void update_clocks();
+  void set_sleep(bool asleep);
+
+  std::vector<std::unique_ptr<devices::RegisterBlock>> plain_blocks_;
+  bool asleep_ = false;  // light or deep: no clock reaches the cores and the APB
 };
 
 }  // namespace espalier::esp32

@@ -64,7 +64,7 @@ Machine::Machine(const MachineOptions& options, base::Logger log, std::unique_pt
       windows_(std::make_unique<CacheWindows>(chip_->dport, chip_->cache_mmu, *flash_, memory_)),
       scheduler_(clock_, events_, [this] {
         for (unsigned cpu = 0; cpu < cores_.size(); ++cpu)
-          cores_[cpu] = std::make_unique<Core>(cpu, kPrid[cpu], memory_.view(cpu), *this);
+          cores_[cpu] = std::make_unique<Core>(cpu, kPrid[cpu], memory_.view(cpu), static_cast<xtensa::Environment&>(*this));
         return std::array{cores_[0].get(), cores_[1].get()};
       }()) {
   connect();
@@ -92,6 +92,7 @@ void Machine::connect() {
     const auto same = static_cast<devices::Dport::CacheBus>(bus);
     if (!chip_->dport.cache_bus_enabled(cpu, same)) chip_->dport.report_illegal_access(cpu, same);
   };
+  chip_->set_rtc_fast_memory({memory_.plain(0, kRtcFastData), kRtcFastSize});
   chip_->on_reset = [this](ResetScope scope, ResetCause cause) { request_reset(scope, cause); };
   chip_->on_core_gates = [this] { update_core_gates(); };
   chip_->on_app_cpu_start = [this] { reset_core(1); };
@@ -147,6 +148,7 @@ void Machine::carry_out_resets() {
 
 void Machine::reset_core(unsigned cpu) {
   cores_[cpu]->reset(chip_->reset_vector(cpu));
+  cores_[cpu]->write_special(xtensa::Sr::CCOUNT, 0);
   region_changed(*cores_[cpu], 0);
   for (unsigned n = 0; n < 3; ++n) compare_changed(*cores_[cpu], n);
   // The wires keep their levels through a core's reset.

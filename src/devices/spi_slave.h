@@ -22,6 +22,7 @@ struct SpiTransfer {
   unsigned address_lines = 1;         // data lines in use: 1, 2 or 4
   unsigned mosi_lines = 1;
   unsigned miso_lines = 1;
+  bool full_duplex = false;  // MOSI and MISO bytes go at the same time, not one phase after the other
 };
 
 class SpiSlave {

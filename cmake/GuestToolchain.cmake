@@ -47,6 +47,18 @@ else()
   message(STATUS "Guest programs are not built: ${ESPALIER_GUEST_MISSING}")
 endif()
 
+# Every name of the mask ROM that a program uses and does not define itself is the ROM's.
+if(ESPALIER_GUEST_TOOLCHAIN)
+  set(symbols ${CMAKE_SOURCE_DIR}/src/rom/symbols.def)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${symbols})
+  file(STRINGS ${symbols} lines REGEX "^ROM_(SYMBOL|DATA)\\(")
+  list(TRANSFORM lines REPLACE "^ROM_[A-Z]+\\((0x[0-9a-f]+), ([A-Za-z0-9_]+)\\)" "PROVIDE(\\2 = \\1)_")
+  list(JOIN lines "\n" text)
+  string(REPLACE "_\n" ";\n" text "${text}\n")
+  set(ESPALIER_GUEST_ROM_LD ${ESPALIER_GUEST_BUILD_DIR}/esp32.rom.ld)
+  file(CONFIGURE OUTPUT ${ESPALIER_GUEST_ROM_LD} CONTENT "${text}" @ONLY)
+endif()
+
 # The same bytes whatever the folder, the machine and the day.
 set(ESPALIER_GUEST_FLAGS
     -mabi=windowed -mlongcalls -mtext-section-literals -ffreestanding -nostdlib -fno-common -fno-ident
@@ -59,6 +71,7 @@ set(ESPALIER_GUEST_FLAGS
 # ${CMAKE_BINARY_DIR}/guest/NAME/NAME.elf; NAME.bin beside it holds the raw bytes of its loadable sections. In the
 # caller's scope GUEST_<NAME>_ELF and GUEST_<NAME>_BIN become those two paths; the target is guest_NAME (built by
 # default).
+# Names of the mask ROM (src/rom/symbols.def) that SOURCES use and do not define are the ROM's.
 # guest/toolchain/arith.S (division and the like, which the compiler calls) is linked in as far as it is used.
 function(espalier_guest_program name)
   cmake_parse_arguments(ARG "" "LINKER_SCRIPT" "SOURCES;OPTIONS;LINK_OPTIONS" ${ARGN})
@@ -88,9 +101,10 @@ function(espalier_guest_program name)
   add_custom_command(
     OUTPUT ${elf} ${bin}
     COMMAND ${ESPALIER_GUEST_ENV} ${ESPALIER_GUEST_GCC} -nostdlib -mabi=windowed -Wl,--gc-sections
-            -Wl,--build-id=none -Wl,-Map=${elf}.map -T ${script} ${objects} ${ARG_LINK_OPTIONS} -o ${elf}
+            -Wl,--build-id=none -Wl,-Map=${elf}.map -T ${script}
+            -T ${ESPALIER_GUEST_ROM_LD} ${objects} ${ARG_LINK_OPTIONS} -o ${elf}
     COMMAND ${ESPALIER_GUEST_ENV} ${ESPALIER_GUEST_OBJCOPY} -O binary ${elf} ${bin}
-    DEPENDS ${objects} ${script} ${ESPALIER_GUEST_DEPENDS}
+    DEPENDS ${objects} ${script} ${ESPALIER_GUEST_ROM_LD} ${ESPALIER_GUEST_DEPENDS}
     COMMENT "Guest ${name}: linking"
     VERBATIM)
   add_custom_target(guest_${name} ALL DEPENDS ${elf} ${bin})

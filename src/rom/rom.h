@@ -1,0 +1,91 @@
+// The ESP32's mask ROM: what a core sees at 0x40000000 and 0x3FF90000, and what happens when it calls there.
+//
+// The built-in ROM holds our own code in two forms. Native functions (N) are host functions, found by
+// address: pure computation. Guest functions (G) are guest code in the ROM's address range, at addresses
+// where no ROM symbol lies: all that waits for hardware, calls back into firmware, takes exceptions or boots.
+// A call to a G function's published address goes on at its code here; nothing but the pc changes, so the
+// caller's CALLn stays valid. Everything else in the code range is an address nobody has given a meaning:
+// reaching it stops the machine.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <expected>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "image/elf.h"
+#include "rom/call.h"
+#include "xtensa/core.h"
+
+namespace espalier::rom {
+
+// ESP32 TRM, table 1-2: ROM0 and ROM1 on the instruction bus in one piece, ROM1 on the data bus.
+inline constexpr std::uint32_t kCodeBase = 0x40000000, kCodeSize = 0x70000;
+inline constexpr std::uint32_t kDataBase = 0x3ff90000, kDataSize = 0x10000;
+
+// Where the ROM function `name` lies; 0 if no linker script of ESP-IDF names it.
+std::uint32_t symbol_address(std::string_view name);
+// "ets_printf", "ets_printf+0x12", or the bare address where no function lies at or before it.
+std::string describe(std::uint32_t address);
+
+class Rom {
+ public:
+  // Told the one line that explains why the machine cannot go on: "ROM function r_ld_acl_start (0x4002f3bc)
+  // is not there: called from 0x400d1234 on the PRO CPU". The core's pc is left at the missing function.
+  using Missing = std::function<void(xtensa::Core& core, const std::string& line)>;
+
+  // The built-in ROM. Immutable: one for the whole process will do, any number of threads may use it.
+  Rom();
+  // A real ROM from `path`: an ELF file, or a raw dump of 0x40000000 on (448 KiB; a shorter one is padded)
+  // such as QEMU's. Nothing is native then. Errors name the file.
+  static std::expected<Rom, std::string> load_file(const std::filesystem::path& path);
+  Rom(Rom&&) = default;
+  Rom& operator=(Rom&&) = default;
+
+  // What core `cpu` (0 PRO, 1 APP) sees at kCodeBase and at kDataBase. The two cores' ROMs differ in the
+  // addresses of the RAM that a ROM keeps for its own core (see app_variant() in rom.cpp); the built-in one's
+  // do not.
+  std::span<const std::uint8_t> code(unsigned cpu) const { return code_[cpu < code_.size() ? cpu : 0]; }
+  std::span<const std::uint8_t> data() const { return data_; }
+
+  // True if call() has to be asked about `pc`; false for all code that lies in code() and for everything
+  // outside.
+  bool is_native(std::uint32_t pc) const {
+    const std::uint32_t offset = pc - kCodeBase;
+    return offset < kCodeSize && (native_[offset / 64] >> offset % 64 & 1) != 0;
+  }
+  // The core has come to `pc` and is_native(pc). Runs the native function and returns to its caller (a fault
+  // in it is raised in the guest at `pc`), or sets pc to the guest function's code, or reports a missing
+  // function.
+  void call(xtensa::Core& core, std::uint32_t pc, const Missing& missing) const;
+
+  // What call() would do: for tests and for listings.
+  enum class Kind : std::uint8_t { kCode, kNative, kGuest, kMissing };
+  Kind kind(std::uint32_t pc) const;
+  // True for the built-in ROM.
+  bool built_in() const { return built_in_; }
+
+ private:
+  struct Entry {
+    void (*run)(Call&) = nullptr;  // N
+    std::uint32_t guest = 0;       // G: where its code is
+  };
+  struct Raw {};
+  explicit Rom(Raw) {}
+  void add_segments(const image::ElfFile& elf);
+
+  std::vector<std::vector<std::uint8_t>> code_;  // one, or one a core
+  std::vector<std::uint8_t> data_;
+  std::vector<std::uint64_t> native_ = std::vector<std::uint64_t>(kCodeSize / 64);  // a bit an address
+  std::unordered_map<std::uint32_t, Entry> entries_;
+  bool built_in_ = false;
+};
+
+}  // namespace espalier::rom

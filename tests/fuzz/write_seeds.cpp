@@ -1,0 +1,64 @@
+// Writes valid inputs for each fuzz target, to start from: write_seeds FOLDER makes FOLDER/TARGET/NAME.
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "image/image_test_support.h"
+
+using namespace espalier::image;
+
+namespace {
+
+std::filesystem::path folder;
+
+void seed(const std::string& target, const std::string& name, const Bytes& bytes) {
+  std::filesystem::create_directories(folder / target);
+  std::ofstream(folder / target / name, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+}
+
+Bytes list_and_files(std::string_view list, const Bytes& files) {
+  Bytes bytes = test::bytes_of(list);
+  bytes.push_back(0);
+  bytes.insert(bytes.end(), files.begin(), files.end());
+  return bytes;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) return 2;
+  folder = argv[1];
+  seed("image_parser", "bootloader", test::make_idf_bootloader());
+  seed("image_parser", "application", test::make_app());
+  seed("image_parser", "other_chip",
+       test::make_image({{0x40380000, Bytes(16, 1)}}, {.entry = 0x40380000, .chip_id = 5}));
+
+  Bytes table = partition_table_bytes(test::make_table());
+  table.resize(6 * kPartitionEntrySize);
+  table.insert(table.begin(), 1);
+  seed("partition_table", "with_md5", table);
+  PartitionTable plain = test::make_table();
+  plain.has_md5 = false;
+  table = partition_table_bytes(plain);
+  table.resize(5 * kPartitionEntrySize);
+  table.insert(table.begin(), 4);
+  seed("partition_table", "without_md5", table);
+
+  Bytes bootloader = test::make_idf_bootloader();
+  seed("flash_merger", "flash_args",
+       list_and_files("--flash_mode dio --flash_freq 80m --flash_size 4MB\n0x1000 boot.bin\n", bootloader));
+  seed("flash_merger", "flasher_args_json",
+       list_and_files(
+           R"({"flash_settings":{"flash_mode":"dio","flash_size":"detect"},"flash_files":{"0x1000":"a",)"
+           R"("0x8000":"b"},"extra_esptool_args":{"chip":"esp32"}})",
+           bootloader));
+
+  seed(
+      "elf", "program",
+      test::make_elf(
+          {{.name = ".text", .address = 0x40080000, .data = Bytes(32, 1), .flags = SHF_ALLOC | SHF_EXECINSTR},
+           {.name = ".rodata", .address = 0x3f400020, .data = Bytes(16, 2)},
+           {.name = ".bss", .address = 0x3ffb0000, .type = SHT_NOBITS, .bss_size = 64}},
+          {{.name = "main", .value = 0x40080004, .size = 8}}, {{0x40080000, 0x40080000, Bytes(8, 3)}}));
+}

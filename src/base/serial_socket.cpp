@@ -1,0 +1,192 @@
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+
+#include "base/fd_writer.h"
+#include "base/serial_kinds.h"
+
+namespace espalier::base {
+
+namespace {
+
+class SocketSerial final : public SerialBackend {
+ public:
+  SocketSerial(EventLoop& loop, int listener, std::string where, std::string unlink_path)
+      : loop_(loop),
+        listener_(listener),
+        where_(std::move(where)),
+        unlink_path_(std::move(unlink_path)),
+        watch_(loop) {
+    watch_.start(listener, EPOLLIN, [this](std::uint32_t) { accept_client(); });
+  }
+  ~SocketSerial() override {
+    if (client_) client_->writer.drain(0);
+    client_.reset();
+    watch_.stop();
+    close(listener_);
+    if (!unlink_path_.empty()) unlink(unlink_path_.c_str());
+  }
+
+  void write(std::span<const std::uint8_t> bytes) override {
+    if (client_) client_->writer.write(bytes);
+  }
+  bool congested() const override { return client_ && client_->writer.congested(); }
+  bool drain(std::uint64_t timeout_ns) override { return !client_ || client_->writer.drain(timeout_ns); }
+  std::string where() const override { return where_; }
+
+ private:
+  struct Client {
+    // The writer gets a number of its own for the same socket, as the loop watches each number once.
+    Client(EventLoop& loop, int fd)
+        : socket(fd), write_socket(dup(fd)), watch(loop), writer(loop, write_socket) {}
+    ~Client() {
+      watch.stop();
+      shutdown(socket, SHUT_RDWR);
+      close(socket);
+    }
+    int socket;
+    struct Closer {
+      explicit Closer(int f) : fd(f) {}
+      ~Closer() {
+        if (fd >= 0) close(fd);
+      }
+      Closer(const Closer&) = delete;
+      Closer& operator=(const Closer&) = delete;
+      operator int() const { return fd; }
+      int fd;
+    } write_socket;
+    EventLoop::Watch watch;
+    FdWriter writer;
+  };
+
+  void accept_client() {
+    const int fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) return;
+    if (client_ && !client_gone()) {
+      close(fd);
+      return;
+    }
+    const int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);  // fails for Unix sockets, to no harm
+    client_.emplace(loop_, fd);
+    drop_held();
+    client_->writer.on_error([this](int) { broken_ = true; });
+    client_->watch.start(fd, EPOLLIN, [this](std::uint32_t) { read_client(); });
+    broken_ = false;
+    input_ended_ = false;
+  }
+
+  // Has the client closed its end? If it only stopped sending it keeps its place until another one comes.
+  bool client_gone() const {
+    if (broken_) return true;
+    pollfd state{.fd = client_->socket, .events = POLLRDHUP, .revents = 0};
+    return ::poll(&state, 1, 0) > 0;
+  }
+
+  void read_client() {
+    std::array<std::uint8_t, 4096> buffer;
+    const ssize_t n = recv(client_->socket, buffer.data(), buffer.size(), 0);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
+    if (n < 0) return client_.reset();
+    if (n == 0) {
+      input_ended_ = true;
+      return client_->watch.set_events(0);
+    }
+    deliver({buffer.data(), static_cast<std::size_t>(n)});
+    if (held() != 0) client_->watch.set_events(0);
+  }
+  void input_wanted() override {
+    if (client_ && !input_ended_) client_->watch.set_events(EPOLLIN);
+  }
+
+  EventLoop& loop_;
+  int listener_;
+  std::string where_;
+  std::string unlink_path_;
+  EventLoop::Watch watch_;
+  std::optional<Client> client_;
+  bool broken_ = false;
+  bool input_ended_ = false;
+};
+
+std::string reason(int error) {
+  if (error == EADDRINUSE) return "the port is in use; choose another one";
+  if (error == EADDRNOTAVAIL) return "this host has no interface with that address";
+  if (error == EACCES) return "not permitted (ports below 1024 need privileges)";
+  return std::strerror(error);
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<SerialBackend>, std::string> open_tcp_serial(EventLoop& loop,
+                                                                           const SerialSpec& spec) {
+  const bool v6 = spec.address.find(':') != std::string::npos;
+  sockaddr_in a4{};
+  sockaddr_in6 a6{};
+  a4.sin_family = AF_INET;
+  a4.sin_port = htons(spec.port);
+  a6.sin6_family = AF_INET6;
+  a6.sin6_port = htons(spec.port);
+  inet_pton(v6 ? AF_INET6 : AF_INET, spec.address.c_str(),
+            v6 ? static_cast<void*>(&a6.sin6_addr) : static_cast<void*>(&a4.sin_addr));
+  sockaddr* const address = v6 ? reinterpret_cast<sockaddr*>(&a6) : reinterpret_cast<sockaddr*>(&a4);
+  socklen_t size = v6 ? sizeof a6 : sizeof a4;
+  const auto name = [&](std::uint16_t port) {
+    return fmt::format("tcp:{}{}{}:{}", v6 ? "[" : "", spec.address, v6 ? "]" : "", port);
+  };
+  const int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int one = 1;
+  if (fd >= 0) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  if (fd < 0 || bind(fd, address, size) != 0 || listen(fd, 8) != 0) {
+    const int error = errno;
+    if (fd >= 0) close(fd);
+    return std::unexpected(fmt::format("serial: cannot listen on {}: {}", name(spec.port), reason(error)));
+  }
+  getsockname(fd, address, &size);
+  return std::make_unique<SocketSerial>(loop, fd, name(ntohs(v6 ? a6.sin6_port : a4.sin_port)), "");
+}
+
+std::expected<std::unique_ptr<SerialBackend>, std::string> open_unix_serial(EventLoop& loop,
+                                                                            const SerialSpec& spec) {
+  const auto failed = [&](std::string_view why) {
+    return std::unexpected(fmt::format("serial: cannot listen on unix:{}: {}", spec.path, why));
+  };
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (spec.path.size() >= sizeof address.sun_path) {
+    return failed(fmt::format("the path is longer than {} bytes", sizeof address.sun_path - 1));
+  }
+  std::memcpy(address.sun_path, spec.path.c_str(), spec.path.size());
+  const auto* const generic = reinterpret_cast<const sockaddr*>(&address);
+  struct stat st {};
+  if (lstat(spec.path.c_str(), &st) == 0) {
+    if (!S_ISSOCK(st.st_mode)) return failed("the file exists and is no socket");
+    // Left over from a process that was killed, or somebody's?
+    const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const bool refused = probe >= 0 && connect(probe, generic, sizeof address) != 0 && errno == ECONNREFUSED;
+    if (probe >= 0) close(probe);
+    if (!refused) return failed("another program listens there");
+    unlink(spec.path.c_str());
+  }
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0 || bind(fd, generic, sizeof address) != 0 || listen(fd, 8) != 0) {
+    const int error = errno;
+    if (fd >= 0) close(fd);
+    return failed(std::strerror(error));
+  }
+  return std::make_unique<SocketSerial>(loop, fd, "unix:" + spec.path, spec.path);
+}
+
+}  // namespace espalier::base

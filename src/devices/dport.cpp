@@ -1,6 +1,7 @@
 #include "devices/dport.h"
 
 #include <array>
+#include <utility>
 
 namespace espalier::devices {
 namespace {
@@ -328,8 +329,10 @@ void Dport::write(std::uint32_t offset, std::uint32_t value) {
 void Dport::reset(ResetKind kind) {
   const AppCpu app_before = app_cpu();
   const unsigned period_before = cpuperiod_sel();
-  const std::array caches_before = {get(kCacheCtrl[0]), get(kCacheCtrl1[0]), get(kCacheCtrl[1]),
-                                    get(kCacheCtrl1[1])};
+  const auto cache_state = [this](unsigned cpu) {
+    return std::pair(get(kCacheCtrl[cpu]), get(kCacheCtrl1[cpu]));
+  };
+  const std::array caches_before = {cache_state(0), cache_state(1)};
   RegisterBlock::reset(kind);
   for (std::uint32_t table : kSramMmuTables)
     for (std::uint32_t i = 0; i < 16; ++i) set(table + 4 * i, i);
@@ -337,10 +340,7 @@ void Dport::reset(ResetKind kind) {
   for (unsigned i = 0; i < 4; ++i) matrix_.set_source(kSourceFromCpu0 + i, false);
   update_cache_interrupt();
   for (unsigned cpu = 0; cpu < kCpus; ++cpu)
-    if ((get(kCacheCtrl[cpu]) != caches_before[2 * cpu] ||
-         get(kCacheCtrl1[cpu]) != caches_before[2 * cpu + 1]) &&
-        on_cache_change)
-      on_cache_change(cpu);
+    if (cache_state(cpu) != caches_before[cpu] && on_cache_change) on_cache_change(cpu);
   if (app_cpu() != app_before && on_app_cpu_change) on_app_cpu_change(app_before, app_cpu());
   if (cpuperiod_sel() != period_before && on_cpu_clock_change) on_cpu_clock_change();
 }

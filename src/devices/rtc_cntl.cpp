@@ -262,8 +262,8 @@ void RtcCntl::write_rtc_mem_conf(std::uint32_t value) {
   if (!(value & ~before & RTC_MEM_CRC_START)) return;
   const std::span<const std::uint8_t> memory =
       rtc_fast_memory ? rtc_fast_memory() : std::span<const std::uint8_t>();
-  const std::size_t from = std::min<std::size_t>(4 * field(RTC_MEM_CONF, 19, 9), memory.size());
-  const std::size_t length = 4 * (std::size_t{field(RTC_MEM_CONF, 30, 20)} + 1);
+  const std::size_t from = std::min(std::size_t{field(RTC_MEM_CONF, 19, 9)} * 4, memory.size());
+  const std::size_t length = (std::size_t{field(RTC_MEM_CONF, 30, 20)} + 1) * 4;
   set(RTC_MEM_CRC_RES, crc32(memory.subspan(from, std::min(length, memory.size() - from))));
 }
 

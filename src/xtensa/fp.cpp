@@ -149,7 +149,7 @@ Relation compare(std::uint32_t a, std::uint32_t b, bool signal_quiet_nans, std::
 
 std::uint32_t constant(unsigned index) {
   static constexpr std::uint32_t kConstants[] = {0x00000000, 0x3f800000, 0x40000000, 0x3f000000};
-  return index < 4 ? kConstants[index] : 0;
+  return kConstants[index & 3];
 }
 
 }  // namespace espalier::xtensa::fp

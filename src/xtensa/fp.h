@@ -38,7 +38,7 @@ std::uint32_t to_unsigned(std::uint32_t a, unsigned scale, Rounding rounding, st
 enum class Relation : std::uint8_t { kLess, kEqual, kGreater, kUnordered };
 Relation compare(std::uint32_t a, std::uint32_t b, bool signal_quiet_nans, std::uint32_t& fsr);
 
-// CONST.S: 0.0, 1.0, 2.0, 0.5.
+// CONST.S: 0.0, 1.0, 2.0, 0.5, by the index's low two bits.
 std::uint32_t constant(unsigned index);
 
 }  // namespace espalier::xtensa::fp

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "xtensa/fp.h"
+#include "xtensa/fp_steps.h"
 #include "xtensa/special_registers.h"
 
 namespace espalier::xtensa {

@@ -81,6 +81,7 @@ constexpr PlainBlock kBlocks[] = {
     {"slc", 0x3ff58000, 0x1000, kSlc},
     {"nrx", 0x3ff5c000, 0x1000, {}},
     {"bb", 0x3ff5d000, 0x1000, {}},
+    {"emac_ext", 0x3ff69800, 0x800, {}},
 };
 
 }  // namespace

@@ -62,9 +62,14 @@ int verdict(const std::string& name, const std::vector<Finding>& findings) {
   return fail(fmt::format("{}: {}", name, bad->text));
 }
 
+// File names need not be UTF-8, but JSON has to be.
+std::string lines_of(const nlohmann::ordered_json& json) {
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
 int show_flash(const InfoOptions& options, const image::FlashImage& flash) {
   image::FlashReport report = image::inspect_flash(flash);
-  fmt::print("{}", options.json ? json_of(flash, report).dump(2) + "\n" : text_of(flash, report));
+  fmt::print("{}", options.json ? lines_of(json_of(flash, report)) : text_of(flash, report));
   return verdict(options.path, report.findings);
 }
 
@@ -81,7 +86,7 @@ int show_image(const InfoOptions& options, image::ByteView bytes) {
     nlohmann::ordered_json json{{"file", options.path}, {"kind", "image"}};
     json["image"] = json_of(report);
     json["findings"] = json_of(findings);
-    fmt::print("{}\n", json.dump(2));
+    fmt::print("{}", lines_of(json));
   } else {
     fmt::print("{}: ESP image of {} bytes\n{}", options.path, report.image.size, text_of(report));
   }
@@ -100,9 +105,9 @@ int show_table(const InfoOptions& options, image::ByteView bytes) {
     nlohmann::ordered_json json{{"file", options.path}, {"kind", "partition_table"}};
     json["partition_table"] = json_of(*table, image::kPartitionTableOffset);
     json["findings"] = json_of(findings);
-    fmt::print("{}\n", json.dump(2));
+    fmt::print("{}", lines_of(json));
   } else {
-    fmt::print("{}", text_of(*table, image::kPartitionTableOffset));
+    fmt::print("{}: {}", options.path, text_of(*table, image::kPartitionTableOffset));
     for (const Finding& finding : findings) fmt::print("note: {}\n", finding.text);
   }
   return kDone;
@@ -219,10 +224,16 @@ void add_pack(CLI::App& parent, Action& action) {
 
 void add_image_command(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("image", "Look into flash images, and make them");
-  command->require_subcommand(1);
   add_info(*command, action);
   add_merge(*command, action);
   add_pack(*command, action);
+  // CLI11 calls this after the subcommand's own.
+  command->callback([&action] {
+    if (!action)
+      action = [] {
+        return fail("image: what about it? `espalier image --help` lists info, merge and pack");
+      };
+  });
 }
 
 }  // namespace espalier::cli

@@ -56,7 +56,7 @@ std::string text_of(const ImageReport& report) {
   const image::EspImage& image = report.image;
   if (report.app) {
     const image::AppDescription& app = *report.app;
-    fmt::format_to(out, "  project    {} {}\n", app.project, app.version);
+    if (!app.project.empty()) fmt::format_to(out, "  project    {} {}\n", app.project, app.version);
     fmt::format_to(out, "  built      {} {} with ESP-IDF {}\n", app.date, app.time, app.idf_version);
     fmt::format_to(out, "  ELF file   SHA-256 {}\n", image::hex(app.elf_hash));
     if (app.secure_version != 0) fmt::format_to(out, "  secure     version {}\n", app.secure_version);
@@ -92,8 +92,8 @@ std::string text_of(const ImageReport& report) {
 std::string text_of(const image::PartitionTable& table, std::uint32_t offset) {
   std::string text;
   auto out = std::back_inserter(text);
-  fmt::format_to(out, "partition table at {:#x}: {} partitions, {}\n", offset, table.partitions.size(),
-                 table.has_md5 ? "MD5 ok" : "no MD5");
+  fmt::format_to(out, "partition table at {:#x}: {} partition{}, {}\n", offset, table.partitions.size(),
+                 table.partitions.size() == 1 ? "" : "s", table.has_md5 ? "MD5 ok" : "no MD5");
   fmt::format_to(out, "  {:<16} {:<15} {:<10} {:>9} {:>9}\n", "name", "type", "subtype", "offset", "size");
   for (const Partition& partition : table.partitions) {
     fmt::format_to(out, "  {:<16} {:<15} {:<10} {:#9x} {:#9x}  {}{}\n", partition.label,

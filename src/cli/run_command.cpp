@@ -61,14 +61,28 @@ CLI::Option* add_choice(CLI::App& command, const std::string& name, T& target, c
                     [choices](const std::string& text) { return choose(choices, text); });
 }
 
-// Each occurrence takes one value: what follows may be the image.
-CLI::Option* add_repeatable(CLI::App& command, const std::string& names, std::vector<std::string>& target,
-                            const std::string& help, const std::string& type) {
-  return command.add_option(names, target, help)
+// An option to be given any number of times. Each takes one value: what follows may be the image.
+template <class T, class Parse>
+CLI::Option* add_repeatable(CLI::App& command, const std::string& names, std::vector<T>& target,
+                            const std::string& help, const std::string& type, Parse parse) {
+  return command
+      .add_option_function<std::vector<std::string>>(
+          names,
+          [&target, parse, names](const std::vector<std::string>& texts) {
+            for (const std::string& text : texts) {
+              auto value = parse(text);
+              if (!value) throw CLI::ValidationError(names.substr(names.find("--")), value.error());
+              target.push_back(*value);
+            }
+          },
+          help)
       ->type_name(type)
-      ->allow_extra_args(false)
-      ->check(validator(
-          [](std::string& text) { return text.empty() ? std::string("is empty") : std::string(); }));
+      ->allow_extra_args(false);
+}
+
+std::expected<std::string, std::string> parse_text(const std::string& text) {
+  if (text.empty()) return std::unexpected("the text to wait for is empty");
+  return text;
 }
 
 std::expected<double, std::string> parse_seconds(std::string_view text) {
@@ -127,7 +141,7 @@ void add_options(CLI::App& command, RunOptions& options) {
 
   add_repeatable(command, "-p,--publish", options.publish,
                  "Lead a port of this host to one of the guest (default address: 127.0.0.1)",
-                 "[ADDR:]HOSTPORT:GUESTPORT[/udp]")
+                 "[ADDR:]HOSTPORT:GUESTPORT[/udp]", net::parse_publish)
       ->group("Network");
   add_choice<NetMode>(command, "--net", options.net,
                       "What the guest's Ethernet is plugged into (default: user)",
@@ -146,7 +160,7 @@ void add_options(CLI::App& command, RunOptions& options) {
   }
   add_repeatable(command, "--until", options.until,
                  "Stop with exit code 0 once the console has shown this; repeat it for more, in order",
-                 "TEXT")
+                 "TEXT", parse_text)
       ->group("Console");
   add_parsed(command, "--timeout", options.timeout_seconds, "Stop with exit code 124 after this time",
              "SECONDS", parse_seconds)

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "net/publish.h"
+
 namespace espalier::cli {
 
 // Where the bytes of one of the guest's UARTs go to and come from.
@@ -37,7 +39,7 @@ struct RunOptions {
   std::string image;
   bool demo = false;
 
-  std::vector<std::string> publish;  // "[ADDR:]HOSTPORT:GUESTPORT[/udp]" each
+  std::vector<net::Publish> publish;
   NetMode net = NetMode::kUser;
   std::string pcap;                                                                      // file; empty: none
   std::array<SerialTarget, 3> serial{SerialTarget{.kind = SerialTarget::Kind::kStdio}};  // UART0 to UART2

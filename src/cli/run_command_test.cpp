@@ -1,0 +1,209 @@
+#include "cli/run_command.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/exit_code.h"
+#include "image/image_test_support.h"
+
+namespace espalier::cli {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+// What `espalier run ARGUMENTS` understands.
+struct Outcome {
+  int code = -1;
+  std::optional<RunOptions> options;
+  std::string errors;
+};
+
+Outcome run(std::vector<std::string> arguments) {
+  Outcome outcome;
+  arguments.insert(arguments.begin(), "run");
+  testing::internal::CaptureStderr();
+  outcome.code = run_cli(arguments, [&](const RunOptions& options) {
+    outcome.options = options;
+    return 7;
+  });
+  outcome.errors = testing::internal::GetCapturedStderr();
+  return outcome;
+}
+
+void expect_refused(std::vector<std::string> arguments, std::string_view what) {
+  Outcome outcome = run(arguments);
+  EXPECT_EQ(outcome.code, kBadInput) << testing::PrintToString(arguments);
+  EXPECT_FALSE(outcome.options);
+  EXPECT_THAT(outcome.errors, HasSubstr(what));
+  EXPECT_EQ(std::ranges::count(outcome.errors, '\n'), 1) << outcome.errors;
+  EXPECT_TRUE(outcome.errors.starts_with("espalier: "));
+}
+
+TEST(RunCommand, Defaults) {
+  Outcome outcome = run({"--demo"});
+  ASSERT_TRUE(outcome.options) << outcome.errors;
+  EXPECT_EQ(outcome.code, 7);
+  const RunOptions& options = *outcome.options;
+  EXPECT_TRUE(options.demo);
+  EXPECT_EQ(options.serial[0].kind, SerialTarget::Kind::kStdio);
+  EXPECT_EQ(options.serial[1].kind, SerialTarget::Kind::kNone);
+  EXPECT_EQ(options.serial[2].kind, SerialTarget::Kind::kNone);
+  EXPECT_EQ(options.net, NetMode::kUser);
+  EXPECT_EQ(options.clock, ClockMode::kRealtime);
+  EXPECT_EQ(options.cpus, 2u);
+  EXPECT_EQ(options.psram_size, 0u);
+  EXPECT_FALSE(options.persist || options.mac || options.timeout_seconds || options.reset_limit ||
+               options.flash_size);
+  EXPECT_THAT(options.publish, IsEmpty());
+  EXPECT_THAT(options.until, IsEmpty());
+}
+
+TEST(RunCommand, TakesEveryOption) {
+  image::test::TemporaryFolder folder;
+  std::string file = folder.write("flash.bin", "x").string();
+  Outcome outcome = run({"-p",
+                         "8000:80",
+                         file,
+                         "--publish",
+                         "0.0.0.0:5353:53/udp",
+                         "--pcap",
+                         "out.pcap",
+                         "--serial",
+                         "tcp:127.0.0.1:5555",
+                         "--serial1",
+                         "unix:/tmp/u1",
+                         "--serial2",
+                         "file:/tmp/u2",
+                         "--until",
+                         "first",
+                         "--until",
+                         "--- second ---",
+                         "--timeout",
+                         "2.5",
+                         "--clock",
+                         "warp",
+                         "--engine",
+                         "interp",
+                         "--rom",
+                         file,
+                         "--mac",
+                         "24:0A:c4:00-01-10",
+                         "--efuse",
+                         file,
+                         "--flash-size",
+                         "8MB",
+                         "--psram",
+                         "4M",
+                         "--cpus",
+                         "1",
+                         "--persist",
+                         "--reset-limit",
+                         "3",
+                         "--log",
+                         "debug,unimp"});
+  ASSERT_TRUE(outcome.options) << outcome.errors;
+  const RunOptions& options = *outcome.options;
+  EXPECT_EQ(options.image, file);
+  ASSERT_EQ(options.publish.size(), 2u);
+  EXPECT_EQ(options.publish[0].host_port, 8000);
+  EXPECT_EQ(options.publish[1].address, "0.0.0.0");
+  EXPECT_TRUE(options.publish[1].udp);
+  EXPECT_EQ(options.pcap, "out.pcap");
+  EXPECT_EQ(options.serial[0],
+            (SerialTarget{.kind = SerialTarget::Kind::kTcp, .address = "127.0.0.1", .port = 5555}));
+  EXPECT_EQ(options.serial[1], (SerialTarget{.kind = SerialTarget::Kind::kUnix, .path = "/tmp/u1"}));
+  EXPECT_EQ(options.serial[2], (SerialTarget{.kind = SerialTarget::Kind::kFile, .path = "/tmp/u2"}));
+  EXPECT_THAT(options.until, ElementsAre("first", "--- second ---"));
+  EXPECT_EQ(options.timeout_seconds, 2.5);
+  EXPECT_EQ(options.clock, ClockMode::kWarp);
+  EXPECT_EQ(options.rom, file);
+  EXPECT_EQ(options.mac, (MacAddress{0x24, 0x0a, 0xc4, 0x00, 0x01, 0x10}));
+  EXPECT_EQ(options.efuse, file);
+  EXPECT_EQ(options.flash_size, 8u << 20);
+  EXPECT_EQ(options.psram_size, 4u << 20);
+  EXPECT_EQ(options.cpus, 1u);
+  EXPECT_TRUE(options.persist);
+  EXPECT_EQ(options.reset_limit, 3u);
+  EXPECT_EQ(options.log, "debug,unimp");
+}
+
+TEST(RunCommand, NeedsOneThingToRun) {
+  expect_refused({}, "which image?");
+  expect_refused({"--demo", "flash.bin"}, "not both");
+  expect_refused({"/nonexistent/flash.bin"}, "/nonexistent/flash.bin: No such file");
+  expect_refused({"one.bin", "two.bin"}, "two.bin");
+}
+
+TEST(RunCommand, RefusesValuesThatMeanNothing) {
+  expect_refused({"--demo", "--nonsense"}, "--nonsense");
+  expect_refused({"--demo", "-p", "80"}, "--publish");
+  expect_refused({"--demo", "-p", "99999:80"}, "--publish");
+  expect_refused({"--demo", "--net", "tap"}, "--net: 'tap' is none of user, none");
+  expect_refused({"--demo", "--clock", "slow"}, "realtime, warp");
+  expect_refused({"--demo", "--engine", "jit"}, "--engine: 'jit' is none of interp");
+  expect_refused({"--demo", "--psram", "8M"}, "0, 2M, 4M");
+  expect_refused({"--demo", "--cpus", "3"}, "1, 2");
+  expect_refused({"--demo", "--flash-size", "3M"}, "--flash-size");
+  expect_refused({"--demo", "--until", ""}, "--until");
+  expect_refused({"--demo", "--log", "loud"}, "--log");
+  expect_refused({"--demo", "--rom", "/nonexistent/rom.elf"}, "/nonexistent/rom.elf: No such file");
+  expect_refused({"--demo", "--timeout"}, "--timeout");
+  for (const char* seconds : {"0", "-1", "x", "1s", "nan", "inf", "1e999", ""}) {
+    expect_refused({"--demo", "--timeout", seconds}, "--timeout");
+  }
+  for (const char* count : {"-1", "x", "1.5", "4294967296"})
+    expect_refused({"--demo", "--reset-limit", count}, "--reset-limit");
+}
+
+TEST(RunCommand, RefusesOptionsThatContradict) {
+  expect_refused({"--demo", "--persist"}, "--persist");
+  image::test::TemporaryFolder folder;
+  expect_refused({folder.path().string(), "--persist"}, "is a build folder");
+  expect_refused({"--demo", "--net", "none", "-p", "8000:80"}, "--publish needs --net user");
+  expect_refused({"--demo", "--serial1", "stdio"}, "only one of");
+  EXPECT_TRUE(run({"--demo", "--serial", "none", "--serial1", "stdio"}).options);
+}
+
+TEST(RunCommand, IsMissingWithoutARunner) {
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(run_cli({"run", "--demo"}, {}), kBadInput);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("run"));
+}
+
+TEST(RunCommand, AnExceptionIsTheEmulatorsFault) {
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(
+      run_cli({"run", "--demo"}, [](const RunOptions&) -> int { throw std::runtime_error("lost\nit"); }),
+      kEmulatorFault);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "espalier: fault of the emulator: lost it\n");
+}
+
+TEST(SerialTarget, Spellings) {
+  using Kind = SerialTarget::Kind;
+  EXPECT_EQ(parse_serial_target("none")->kind, Kind::kNone);
+  EXPECT_EQ(parse_serial_target("stdio")->kind, Kind::kStdio);
+  EXPECT_EQ(parse_serial_target("tcp:[::1]:65535").value(),
+            (SerialTarget{.kind = Kind::kTcp, .address = "::1", .port = 65535}));
+  EXPECT_EQ(parse_serial_target("file:a:b").value().path, "a:b");
+  for (const char* text :
+       {"", "tcp", "tcp:", "tcp:1.2.3.4", "tcp:1.2.3.4:", "tcp:1.2.3.4:0", "tcp:1.2.3.4:65536", "tcp:host:80",
+        "tcp:::1:80", "tcp:[1.2.3.4]:80", "file:", "unix:", "pipe:x", "stdio:"}) {
+    EXPECT_FALSE(parse_serial_target(text)) << text;
+  }
+  EXPECT_THAT(parse_serial_target("unix:/" + std::string(200, 'x')).error(), HasSubstr("107"));
+}
+
+TEST(Mac, Spellings) {
+  EXPECT_EQ(parse_mac("00:00:00:00:00:fE").value(), (MacAddress{0, 0, 0, 0, 0, 0xfe}));
+  for (const char* text :
+       {"", "00:00:00:00:00", "00:00:00:00:00:0g", "00.00.00.00.00.00", "0:0:0:0:0:0:00000",
+        "00:00:00:00:00:00:00", "-1:00:00:00:00:00", "0x:00:00:00:00:00"}) {
+    EXPECT_THAT(parse_mac(text).error(), HasSubstr("is no MAC address")) << text;
+  }
+  EXPECT_THAT(parse_mac("01:00:5e:00:00:01").error(), HasSubstr("group address"));
+}
+
+}  // namespace
+}  // namespace espalier::cli

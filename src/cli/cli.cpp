@@ -8,6 +8,7 @@
 #include <exception>
 #include <utility>
 
+#include "cli/disasm_command.h"
 #include "cli/exit_code.h"
 #include "cli/image_command.h"
 #include "cli/run_command.h"
@@ -32,6 +33,7 @@ int parse_and_run(const std::vector<std::string>& arguments, Runner run) {
   Action action;
   if (run) add_run_command(app, action, std::move(run));
   add_image_command(app, action);
+  add_disasm_command(app, action);
   try {
     // CLI11 takes them last first.
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));

@@ -9,6 +9,8 @@ if [ -z "$elfs" ]; then
   echo "skipped: no ELF file in $folder"
   exit 77
 fi
+IFS='
+'
 status=0
 listing=$(mktemp)
 trap 'rm -f "$listing"' EXIT

@@ -149,8 +149,7 @@ SlirpNetwork::SlirpNetwork(EventLoop& loop, const base::Logger& log)
 }
 
 SlirpNetwork::~SlirpNetwork() {
-  if (port_) port_->on_receive_ready({});
-  port_ = nullptr;
+  port_ = nullptr;  // which may be gone already
   relays_.clear();
   if (slirp_) {
     const Inside inside(in_slirp_);
@@ -217,12 +216,15 @@ bool SlirpNetwork::start(const SlirpOptions& options) {
 }
 
 void SlirpNetwork::attach(EthernetPort* port) {
-  if (port_) port_->on_receive_ready({});
   port_ = port;
+  attached_ = std::make_shared<SlirpNetwork*>(this);
   if (!port_) return;
-  port_->on_receive_ready([this] {
-    link_up_ = true;
-    deliver();
+  // The port may keep the callback for longer than the network lives, or be replaced by another one.
+  port_->on_receive_ready([weak = std::weak_ptr<SlirpNetwork*>(attached_)] {
+    const auto network = weak.lock();
+    if (!network) return;
+    (*network)->link_up_ = true;
+    (*network)->deliver();
   });
 }
 

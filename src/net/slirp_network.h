@@ -48,7 +48,8 @@ class SlirpNetwork final : public EthernetPeer {
                                                                           const SlirpOptions& options = {});
   ~SlirpNetwork();
 
-  // The MAC at the other end (or what stands between). Must outlive the network or be replaced by nullptr.
+  // The MAC at the other end (or what stands between); nullptr for none. Nothing is called on it after the
+  // network's end, nor on the network after the port has got another one.
   void attach(EthernetPort* port);
   // Leads a port of the host to one of the guest's. Returns the host's port (which one, if 0 was asked for),
   // or one line that names the port and what is wrong. Connections that arrive before the guest has its
@@ -88,7 +89,8 @@ class SlirpNetwork final : public EthernetPeer {
   const base::Logger& log_;
   ::Slirp* slirp_ = nullptr;
   EthernetPort* port_ = nullptr;
-  std::uint32_t guest_address_ = 0;  // network byte order
+  std::shared_ptr<SlirpNetwork*> attached_;  // lives as long as port_ may call back
+  std::uint32_t guest_address_ = 0;          // network byte order
   bool link_up_ = false;  // the guest's MAC has been heard or has announced buffers since it last went down
   bool guest_known_ = false;  // it has used its address since
   bool in_slirp_ = false;

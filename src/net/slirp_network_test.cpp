@@ -394,6 +394,30 @@ TEST_F(SlirpTest, GuestThatSendsFromWithinReceive) {
   EXPECT_GE(guest.frames.size(), 50u);
 }
 
+TEST_F(SlirpTest, PortAndNetworkMayEndInEitherOrder) {
+  guest.announce();
+  guest.room = 0;
+  guest.arp(1, kHostIp);
+  network.reset();
+  guest.make_room(5);  // calls nobody
+  EXPECT_TRUE(guest.frames.empty());
+  start({});
+  auto other = std::make_unique<FakeGuest>(loop);
+  network->attach(other.get());
+  other->network = network.get();
+  other->room = 0;
+  other->announce();
+  other->arp(1, kHostIp);
+  EXPECT_EQ(network->waiting(), 1u);
+  guest.make_room(5);  // no longer attached
+  EXPECT_EQ(network->waiting(), 1u);
+  other->make_room(5);
+  EXPECT_EQ(network->waiting(), 0u);
+  EXPECT_EQ(other->frames.size(), 1u);
+  other.reset();
+  network.reset();
+}
+
 TEST_F(SlirpTest, RestrictedGuestReachesNothingButPublishedPortsWork) {
   SlirpOptions options;
   options.restricted = true;

@@ -19,9 +19,10 @@ namespace espalier::base {
 struct SerialSpec {
   enum class Kind : std::uint8_t { kNone, kStdio, kTcp, kUnix, kFile };
   Kind kind = Kind::kNone;
-  std::string path;        // kUnix, kFile
-  std::string address;     // kTcp: numeric; IPv6 without its brackets
+  std::string path{};      // kUnix, kFile
+  std::string address{};   // kTcp: numeric; IPv6 without its brackets
   std::uint16_t port = 0;  // kTcp; 0: any free one
+  bool operator==(const SerialSpec&) const = default;
 };
 
 // Otherwise one line that names the text and what is wrong with it.

@@ -124,7 +124,7 @@ std::string problem_of(const RunOptions& options) {
     }
   }
   if (options.net == NetMode::kNone && !options.publish.empty()) return "--publish needs --net user";
-  auto on_stdio = std::ranges::count(options.serial, SerialTarget::Kind::kStdio, &SerialTarget::kind);
+  auto on_stdio = std::ranges::count(options.serial, base::SerialSpec::Kind::kStdio, &base::SerialSpec::kind);
   if (on_stdio > 1) return "only one of --serial, --serial1 and --serial2 can be stdio";
   for (const std::string* file : {&options.image, &options.rom, &options.efuse}) {
     if (!file->empty() && !fs::exists(*file, error)) {
@@ -155,7 +155,7 @@ void add_options(CLI::App& command, RunOptions& options) {
     std::string name = i == 0 ? "--serial" : fmt::format("--serial{}", i);
     add_parsed(command, name, options.serial[i],
                fmt::format("UART{} (default: {})", i, i == 0 ? "stdio; Ctrl-] leaves" : "none"),
-               "stdio|tcp:ADDR:PORT|unix:PATH|file:PATH|none", parse_serial_target)
+               "stdio|tcp:ADDR:PORT|unix:PATH|file:PATH|none", base::parse_serial_spec)
         ->group("Console");
   }
   add_repeatable(command, "--until", options.until,
@@ -202,40 +202,6 @@ void add_options(CLI::App& command, RunOptions& options) {
 }
 
 }  // namespace
-
-std::expected<SerialTarget, std::string> parse_serial_target(std::string_view text) {
-  using Kind = SerialTarget::Kind;
-  auto wrong = [text](std::string_view what) { return std::unexpected(fmt::format("'{}': {}", text, what)); };
-  if (text == "none") return SerialTarget{.kind = Kind::kNone};
-  if (text == "stdio") return SerialTarget{.kind = Kind::kStdio};
-  std::size_t first_colon = text.find(':');
-  std::string_view rest = first_colon == std::string_view::npos ? "" : text.substr(first_colon + 1);
-  if (text.starts_with("file:")) {
-    if (rest.empty()) return wrong("names no file");
-    return SerialTarget{.kind = Kind::kFile, .path = std::string(rest)};
-  }
-  if (text.starts_with("unix:")) {
-    if (rest.empty()) return wrong("names no socket");
-    if (rest.size() >= sizeof(sockaddr_un::sun_path)) {
-      return wrong(
-          fmt::format("a socket's path has at most {} characters", sizeof(sockaddr_un::sun_path) - 1));
-    }
-    return SerialTarget{.kind = Kind::kUnix, .path = std::string(rest)};
-  }
-  if (!text.starts_with("tcp:")) return wrong("is none of stdio, tcp:ADDR:PORT, unix:PATH, file:PATH, none");
-  std::size_t colon = rest.rfind(':');
-  if (colon == std::string_view::npos) return wrong("should be tcp:ADDR:PORT");
-  std::string address(rest.substr(0, colon));
-  bool bracketed = address.starts_with('[') && address.ends_with(']');
-  if (bracketed) address = address.substr(1, address.size() - 2);
-  in6_addr binary;
-  if (inet_pton(bracketed ? AF_INET6 : AF_INET, address.c_str(), &binary) != 1) {
-    return wrong(fmt::format("'{}' is no IPv4 address, and no IPv6 address in brackets", address));
-  }
-  auto port = parse_count(rest.substr(colon + 1));
-  if (!port || *port == 0 || *port > 65535) return wrong("the port is no number from 1 to 65535");
-  return SerialTarget{.kind = Kind::kTcp, .address = address, .port = static_cast<std::uint16_t>(*port)};
-}
 
 std::expected<MacAddress, std::string> parse_mac(std::string_view text) {
   auto wrong = [text](std::string_view what) { return std::unexpected(fmt::format("'{}' {}", text, what)); };

@@ -17,9 +17,6 @@ namespace espalier::cli {
 // `run` is what the command does with its options.
 void add_run_command(CLI::App& app, Action& action, Runner run);
 
-// "stdio", "tcp:ADDR:PORT" (an IPv6 address in brackets), "unix:PATH", "file:PATH" or "none".
-std::expected<SerialTarget, std::string> parse_serial_target(std::string_view text);
-
 // Six bytes in hexadecimal with ':' or '-' between; not a group address, which no interface can have.
 std::expected<MacAddress, std::string> parse_mac(std::string_view text);
 

@@ -47,9 +47,9 @@ TEST(RunCommand, Defaults) {
   EXPECT_EQ(outcome.code, 7);
   const RunOptions& options = *outcome.options;
   EXPECT_TRUE(options.demo);
-  EXPECT_EQ(options.serial[0].kind, SerialTarget::Kind::kStdio);
-  EXPECT_EQ(options.serial[1].kind, SerialTarget::Kind::kNone);
-  EXPECT_EQ(options.serial[2].kind, SerialTarget::Kind::kNone);
+  EXPECT_EQ(options.serial[0].kind, base::SerialSpec::Kind::kStdio);
+  EXPECT_EQ(options.serial[1].kind, base::SerialSpec::Kind::kNone);
+  EXPECT_EQ(options.serial[2].kind, base::SerialSpec::Kind::kNone);
   EXPECT_EQ(options.net, NetMode::kUser);
   EXPECT_EQ(options.clock, ClockMode::kRealtime);
   EXPECT_EQ(options.cpus, 2u);
@@ -112,9 +112,9 @@ TEST(RunCommand, TakesEveryOption) {
   EXPECT_TRUE(options.publish[1].udp);
   EXPECT_EQ(options.pcap, "out.pcap");
   EXPECT_EQ(options.serial[0],
-            (SerialTarget{.kind = SerialTarget::Kind::kTcp, .address = "127.0.0.1", .port = 5555}));
-  EXPECT_EQ(options.serial[1], (SerialTarget{.kind = SerialTarget::Kind::kUnix, .path = "/tmp/u1"}));
-  EXPECT_EQ(options.serial[2], (SerialTarget{.kind = SerialTarget::Kind::kFile, .path = "/tmp/u2"}));
+            (base::SerialSpec{.kind = base::SerialSpec::Kind::kTcp, .address = "127.0.0.1", .port = 5555}));
+  EXPECT_EQ(options.serial[1], (base::SerialSpec{.kind = base::SerialSpec::Kind::kUnix, .path = "/tmp/u1"}));
+  EXPECT_EQ(options.serial[2], (base::SerialSpec{.kind = base::SerialSpec::Kind::kFile, .path = "/tmp/u2"}));
   EXPECT_THAT(options.until, ElementsAre("first", "--- second ---"));
   EXPECT_EQ(options.timeout_seconds, 2.5);
   EXPECT_EQ(options.clock, ClockMode::kWarp);
@@ -181,18 +181,18 @@ TEST(RunCommand, AnExceptionIsTheEmulatorsFault) {
 }
 
 TEST(SerialTarget, Spellings) {
-  using Kind = SerialTarget::Kind;
-  EXPECT_EQ(parse_serial_target("none")->kind, Kind::kNone);
-  EXPECT_EQ(parse_serial_target("stdio")->kind, Kind::kStdio);
-  EXPECT_EQ(parse_serial_target("tcp:[::1]:65535").value(),
-            (SerialTarget{.kind = Kind::kTcp, .address = "::1", .port = 65535}));
-  EXPECT_EQ(parse_serial_target("file:a:b").value().path, "a:b");
+  using Kind = base::SerialSpec::Kind;
+  EXPECT_EQ(base::parse_serial_spec("none")->kind, Kind::kNone);
+  EXPECT_EQ(base::parse_serial_spec("stdio")->kind, Kind::kStdio);
+  EXPECT_EQ(base::parse_serial_spec("tcp:[::1]:65535").value(),
+            (base::SerialSpec{.kind = Kind::kTcp, .address = "::1", .port = 65535}));
+  EXPECT_EQ(base::parse_serial_spec("file:a:b").value().path, "a:b");
   for (const char* text :
        {"", "tcp", "tcp:", "tcp:1.2.3.4", "tcp:1.2.3.4:", "tcp:1.2.3.4:0", "tcp:1.2.3.4:65536", "tcp:host:80",
         "tcp:::1:80", "tcp:[1.2.3.4]:80", "file:", "unix:", "pipe:x", "stdio:"}) {
-    EXPECT_FALSE(parse_serial_target(text)) << text;
+    EXPECT_FALSE(base::parse_serial_spec(text)) << text;
   }
-  EXPECT_THAT(parse_serial_target("unix:/" + std::string(200, 'x')).error(), HasSubstr("107"));
+  EXPECT_THAT(base::parse_serial_spec("unix:/" + std::string(200, 'x')).error(), HasSubstr("107"));
 }
 
 TEST(Mac, Spellings) {

@@ -7,32 +7,18 @@
 #include <string>
 #include <vector>
 
+#include "base/serial_backend.h"
+#include "devices/efuse_values.h"
+#include "esp32/machine_clock.h"
 #include "net/publish.h"
 
 namespace espalier::cli {
 
-// Where the bytes of one of the guest's UARTs go to and come from.
-struct SerialTarget {
-  enum class Kind : std::uint8_t {
-    kNone,
-    kStdio,  // standard input and output
-    kTcp,    // a server at address:port, waiting for one client at a time
-    kUnix,   // the same at a path
-    kFile,   // output only; the file is begun anew
-  };
-  Kind kind = Kind::kNone;
-  std::string address{};  // kTcp: an IPv4 or IPv6 address, without brackets
-  std::uint16_t port = 0;
-  std::string path{};  // kUnix, kFile
-
-  bool operator==(const SerialTarget&) const = default;
-};
-
 enum class NetMode : std::uint8_t { kUser, kNone };
-enum class ClockMode : std::uint8_t { kRealtime, kWarp };
+using esp32::ClockMode;
 enum class EngineKind : std::uint8_t { kInterpreter };
 
-using MacAddress = std::array<std::uint8_t, 6>;
+using devices::MacAddress;
 
 struct RunOptions {
   // Exactly one of the two: a flash image or build folder, or the built-in guest.
@@ -42,7 +28,7 @@ struct RunOptions {
   std::vector<net::Publish> publish;
   NetMode net = NetMode::kUser;
   std::string pcap;                                                                      // file; empty: none
-  std::array<SerialTarget, 3> serial{SerialTarget{.kind = SerialTarget::Kind::kStdio}};  // UART0 to UART2
+  std::array<base::SerialSpec, 3> serial{base::SerialSpec{.kind = base::SerialSpec::Kind::kStdio}};  // UART0 to UART2
 
   std::vector<std::string> until;         // texts that UART0 is to show, in this order
   std::optional<double> timeout_seconds;  // of host time; greater than 0

@@ -1,0 +1,40 @@
+#include "cli/signal_watch.h"
+
+#include <array>
+#include <atomic>
+#include <cassert>
+
+namespace espalier::cli {
+namespace {
+
+constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
+
+// A signal handler reaches nothing but globals: signals belong to the process, not to a machine.
+std::atomic<int> g_signal{0};
+std::atomic<base::EventLoop*> g_loop{nullptr};
+
+void on_signal(int signal) {
+  g_signal = signal;
+  if (base::EventLoop* loop = g_loop) loop->wake();
+}
+
+}  // namespace
+
+SignalWatch::SignalWatch(base::EventLoop& loop) {
+  assert(!g_loop);
+  g_signal = 0;
+  g_loop = &loop;
+  struct sigaction action = {};
+  action.sa_handler = on_signal;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);  // a second one is not held up by whatever the first started
+  for (int s : kSignals) sigaction(s, &action, nullptr);
+}
+
+SignalWatch::~SignalWatch() {
+  for (int s : kSignals) std::signal(s, SIG_DFL);
+  g_loop = nullptr;
+}
+
+int SignalWatch::signal() const { return g_signal; }
+
+}  // namespace espalier::cli

@@ -13,6 +13,14 @@ namespace {
 // longer while one runs alone, bounded so that the host's events are looked at often enough.
 constexpr Ticks kCyclesBoth = 2'000;
 constexpr Ticks kCyclesAlone = 20'000;
+// While one core polls memory in a tight loop, turns are so short that it sees what the other writes about as soon
+// as on the chip. Firmware relies on that: ESP-IDF's esp_dport_access_stall_other_cpu_end() sets a flag and its
+// next call clears it again some dozens of instructions later, with nothing to make sure that the other core, which
+// polls it, has looked in between.
+constexpr Ticks kCyclesPolling = 24;
+// A core polls if its last instructions of a turn went round within so many bytes of code.
+constexpr std::uint64_t kProbeInstructions = 8;
+constexpr std::uint32_t kPollingBytes = 24;
 
 }  // namespace
 
@@ -38,7 +46,8 @@ bool Scheduler::round() {
   if (interrupted_) return true;
   const bool both = runnable(*cores_[0]) && runnable(*cores_[1]);
   if (!both && !runnable(*cores_[0]) && !runnable(*cores_[1])) return false;
-  Ticks end = start + (both ? kCyclesBoth : kCyclesAlone) * clock_.ticks_per_cycle();
+  const Ticks cycles = !both ? kCyclesAlone : polling_[0] || polling_[1] ? kCyclesPolling : kCyclesBoth;
+  Ticks end = start + cycles * clock_.ticks_per_cycle();
   end = std::min(end, std::max(events_.next_deadline(), start + clock_.ticks_per_cycle()));
   bool first = true;
   for (xtensa::Core* core : cores_) {
@@ -61,7 +70,7 @@ void Scheduler::run_core(xtensa::Core& core, Ticks start, Ticks& end, bool first
     const Ticks per_cycle = clock_.ticks_per_cycle();
     const Ticks span = until > local ? until - local : 0;
     clock_.begin_run(core, local);
-    const xtensa::Stop stop = core.run(std::max<Ticks>(1, (span + per_cycle - 1) / per_cycle));
+    const xtensa::Stop stop = run_and_probe(core, std::max<Ticks>(1, (span + per_cycle - 1) / per_cycle));
     const Ticks reached = clock_.end_run();
     if (clock_.mode() == ClockMode::kRealtime) break;
     local = reached;
@@ -82,6 +91,19 @@ void Scheduler::run_core(xtensa::Core& core, Ticks start, Ticks& end, bool first
     else if (local > end) end = local;
   }
   running_ = nullptr;
+}
+
+xtensa::Stop Scheduler::run_and_probe(xtensa::Core& core, std::uint64_t instructions) {
+  bool& polling = polling_[core.index()];
+  polling = false;
+  if (instructions <= kProbeInstructions) return core.run(instructions);
+  const xtensa::Stop stop = core.run(instructions - kProbeInstructions);
+  if (stop != xtensa::Stop::kBudget || interrupted_) return stop;
+  const std::uint32_t before = core.state().pc;
+  const xtensa::Stop last = core.run(kProbeInstructions);
+  const std::uint32_t moved = core.state().pc - before + kPollingBytes;
+  polling = last == xtensa::Stop::kBudget && moved <= 2 * kPollingBytes;
+  return last;
 }
 
 bool Scheduler::skip_idle() {

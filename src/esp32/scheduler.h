@@ -32,6 +32,8 @@ class Scheduler {
 
  private:
   void run_core(xtensa::Core& core, base::Ticks start, base::Ticks& end, bool first);
+  // Runs a turn and notes whether the core ended it polling.
+  xtensa::Stop run_and_probe(xtensa::Core& core, std::uint64_t instructions);
 
   MachineClock& clock_;
   base::EventQueue& events_;
@@ -39,6 +41,7 @@ class Scheduler {
   xtensa::Core* running_ = nullptr;
   base::Ticks slice_end_ = 0;
   bool interrupted_ = false;
+  std::array<bool, 2> polling_{};
 };
 
 }  // namespace espalier::esp32

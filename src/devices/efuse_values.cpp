@@ -59,7 +59,9 @@ EfuseValues factory_efuses(const MacAddress& mac) {
   EfuseValues values{};
   set_mac(values, mac);
   values[3] = EFUSE_RD_CHIP_VER_REV1 | EFUSE_RD_CHIP_CPU_FREQ_RATED;  // package 0: ESP32-D0WDQ6
-  values[4] = 4u << EFUSE_RD_ADC_VREF_S;
+  // The fast RC oscillator's frequency in units of 100 kHz (EFUSE_RD_CK8M_FREQ): the ROM recognises the crystal by it,
+  // and with 0 takes 40 MHz for 26 MHz, so that its delays are a third of what they should be.
+  values[4] = 4u << EFUSE_RD_ADC_VREF_S | 80u;
   values[5] = EFUSE_RD_CHIP_VER_REV2 | 1u << EFUSE_RD_WAFER_VERSION_MINOR_S;
   return values;
 }

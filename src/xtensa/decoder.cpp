@@ -9,89 +9,91 @@
 namespace espalier::xtensa {
 namespace {
 
-// The rows of isa.def as a tree: each inner node looks at one nibble of the word and has a child for each of
-// its 16 values; a leaf is a short list of rows, of which at most one matches. Made once, from the table
-// alone.
+// The rows of isa.def as a tree: each node looks at one nibble of the word and has a child for each of its 16
+// values; a leaf is a short list of rows, of which at most one matches. Made once, from the table alone.
 class Tree {
  public:
   Tree() {
-    std::vector<const InstructionRow*> all;
+    Rows all;
     for (const InstructionRow& row : kInstructionTable) all.push_back(&row);
     root_ = build(all, 0);
   }
 
   const InstructionRow* find(std::uint32_t word) const {
-    const Node* node = &nodes_[root_];
-    while (node->rows.empty()) {
-      if (node->shift == kNoShift) return nullptr;
-      node = &nodes_[node->children[word >> node->shift & 15]];
-    }
-    for (const InstructionRow* row : node->rows) {
-      if ((word & row->mask) == row->match) return row;
+    std::uint16_t at = root_;
+    while (!(at & kLeaf)) at = nodes_[at].children[word >> nodes_[at].shift & 15];
+    const Leaf leaf = leaves_[at & ~kLeaf];
+    for (unsigned i = leaf.first; i < leaf.end; ++i) {
+      if ((word & rows_[i]->mask) == rows_[i]->match) return rows_[i];
     }
     return nullptr;
   }
 
  private:
-  static constexpr std::uint8_t kNoShift = 0xff;
+  using Rows = std::vector<const InstructionRow*>;
+  static constexpr std::uint16_t kLeaf = 0x8000;  // set in the number of a leaf, clear in that of a node
   static constexpr unsigned kNibbles = 6;
+  static constexpr unsigned kNone = kNibbles;
 
   struct Node {
-    std::vector<const InstructionRow*> rows;  // a leaf's
+    unsigned shift = 0;
     std::array<std::uint16_t, 16> children{};
-    std::uint8_t shift = kNoShift;
+  };
+  struct Leaf {
+    std::uint16_t first, end;  // its part of rows_
   };
 
-  static bool may_have(const InstructionRow& row, unsigned shift, std::uint32_t value) {
-    const std::uint32_t mask = row.mask >> shift & 15;
-    return (value & mask) == (row.match >> shift & mask);
+  static bool may_have(const InstructionRow& row, unsigned nibble, std::uint32_t value) {
+    const std::uint32_t mask = row.mask >> nibble * 4 & 15;
+    return (value & mask) == (row.match >> nibble * 4 & mask);
   }
 
-  // `seen` has a bit for each nibble that was looked at on the way.
-  std::uint16_t build(const std::vector<const InstructionRow*>& rows, unsigned seen) {
-    const auto index = static_cast<std::uint16_t>(nodes_.size());
-    nodes_.emplace_back();
-    const unsigned shift = rows.size() < 2 ? kNoShift : best_nibble(rows, seen);
-    if (shift == kNoShift) {
-      nodes_[index].rows = rows;
-      return index;
+  // `seen` has a bit for each nibble that was looked at on the way. Returns the number of the node or leaf.
+  std::uint16_t build(const Rows& rows, unsigned seen) {
+    const unsigned nibble = rows.size() < 2 ? kNone : best_nibble(rows, seen);
+    if (nibble == kNone) {
+      const auto first = static_cast<std::uint16_t>(rows_.size());
+      rows_.insert(rows_.end(), rows.begin(), rows.end());
+      leaves_.push_back({first, static_cast<std::uint16_t>(rows_.size())});
+      return static_cast<std::uint16_t>(kLeaf | (leaves_.size() - 1));
     }
-    std::array<std::uint16_t, 16> children{};
+    Node node{.shift = nibble * 4};
     for (std::uint32_t value = 0; value < 16; ++value) {
-      std::vector<const InstructionRow*> subset;
+      Rows subset;
       for (const InstructionRow* row : rows) {
-        if (may_have(*row, shift, value)) subset.push_back(row);
+        if (may_have(*row, nibble, value)) subset.push_back(row);
       }
-      children[value] = build(subset, seen | 1u << shift / 4);
+      node.children[value] = build(subset, seen | 1u << nibble);
     }
-    nodes_[index].children = children;
-    nodes_[index].shift = static_cast<std::uint8_t>(shift);
-    return index;
+    nodes_.push_back(node);
+    return static_cast<std::uint16_t>(nodes_.size() - 1);
   }
 
   // The nibble that splits the rows best: whose 16 subsets have the fewest rows in all, squared so that even
-  // subsets win. The first nibble, op0, comes first: the other ones may lie behind a 16-bit instruction.
-  static unsigned best_nibble(const std::vector<const InstructionRow*>& rows, unsigned seen) {
+  // subsets win. The first nibble, op0, comes first: it says how many others there are.
+  static unsigned best_nibble(const Rows& rows, unsigned seen) {
     if (!(seen & 1)) return 0;
-    unsigned best = kNoShift;
+    unsigned best = kNone;
     std::size_t best_cost = 16 * rows.size() * rows.size();
     for (unsigned nibble = 1; nibble < kNibbles; ++nibble) {
       if (seen & 1u << nibble) continue;
       std::size_t cost = 0;
       for (std::uint32_t value = 0; value < 16; ++value) {
         std::size_t count = 0;
-        for (const InstructionRow* row : rows) count += may_have(*row, nibble * 4, value);
+        for (const InstructionRow* row : rows) count += may_have(*row, nibble, value);
         cost += count * count;
       }
       if (cost < best_cost) {
         best_cost = cost;
-        best = nibble * 4;
+        best = nibble;
       }
     }
     return best;
   }
 
   std::vector<Node> nodes_;
+  std::vector<Leaf> leaves_;
+  Rows rows_;
   std::uint16_t root_ = 0;
 };
 

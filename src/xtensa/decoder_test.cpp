@@ -79,6 +79,41 @@ TEST(InstructionTable, EachRowDecodesToItselfWhateverItsFreeBits) {
   }
 }
 
+const Operand& operand(Op op, unsigned index) {
+  return instruction_row(op).operands[index];
+}
+
+TEST(InstructionTable, OperandsSayWhatIsReadAndWritten) {
+  EXPECT_TRUE(operand(Op::ADD, 0).writes());
+  EXPECT_FALSE(operand(Op::ADD, 0).reads());
+  EXPECT_FALSE(operand(Op::ADD, 1).writes());
+  EXPECT_TRUE(operand(Op::MOVEQZ, 0).reads());  // it keeps its value where the condition fails
+  EXPECT_TRUE(operand(Op::MOVEQZ, 0).writes());
+  EXPECT_TRUE(operand(Op::S32C1I, 0).reads());
+  EXPECT_TRUE(operand(Op::S32C1I, 0).writes());
+  EXPECT_FALSE(operand(Op::S32I, 0).writes());
+  EXPECT_TRUE(operand(Op::LSIP, 1).writes());
+  EXPECT_FALSE(operand(Op::LSI, 1).writes());
+  EXPECT_EQ(operand(Op::LSI, 0).file, RegisterFile::kFr);
+  EXPECT_EQ(operand(Op::OEQ_S, 0).file, RegisterFile::kBr);
+  EXPECT_EQ(operand(Op::ALL8, 1).group, 8);
+  EXPECT_EQ(operand(Op::MULA_DD_HH_LDDEC, 0).file, RegisterFile::kMr);
+  EXPECT_EQ(operand(Op::MULA_DD_HH_LDDEC, 0).place, Place::kImm);
+  EXPECT_TRUE(operand(Op::MULA_DD_HH_LDDEC, 1).writes());
+  EXPECT_EQ(operand(Op::EXTUI, 3).place, Place::kImm2);
+  EXPECT_EQ(instruction_row(Op::F64ITER).operand_count, 5);
+  EXPECT_EQ(instruction_row(Op::RET).operand_count, 0);
+}
+
+TEST(InstructionTable, Classes) {
+  EXPECT_EQ(instruction_row(Op::ADD).flags, kPlain);
+  EXPECT_EQ(instruction_row(Op::L32R).flags, kLoad | kRaises);
+  EXPECT_EQ(instruction_row(Op::BEQZ_N).flags, kBranch | kEndsBlock);
+  EXPECT_EQ(instruction_row(Op::LSIP).flags, kLoad | kFp | kRaises);
+  EXPECT_EQ(instruction_row(Op::RETW_N).flags, kReturn | kWindow | kRaises | kEndsBlock);
+  EXPECT_EQ(instruction_row(Op::QUOU).flags, kRaises);
+}
+
 // Lengths and what is no instruction.
 
 TEST(Decoder, LengthFollowsBit3OfTheFirstByte) {

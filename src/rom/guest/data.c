@@ -19,8 +19,50 @@ AT(exc_cause_table) const char *const exc_cause_table[40] = {
     "Coprocessor2Disabled", "Coprocessor3Disabled", "Coprocessor4Disabled", "Coprocessor5Disabled",
     "Coprocessor6Disabled", "Coprocessor7Disabled"};
 
+/* --- the C library --- */
+AT(__month_lengths) const int __month_lengths[2][12] = {{31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31},
+                                                        {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}};
+
+/* Classes of characters, as firmware's isalpha() and its like look them up; the first entry is EOF's. */
+enum { kUpper = 1, kLower = 2, kDigit = 4, kSpace = 8, kPunct = 16, kControl = 32, kHex = 64, kBlank = 128 };
+#define CLASS(first, last) [(first) + 1 ...(last) + 1]
+AT(_ctype_) const uint8_t _ctype_[257] = {
+    CLASS(0, 8) = kControl,
+    CLASS('\t', '\r') = kControl | kSpace,
+    CLASS(14, 31) = kControl,
+    CLASS(' ', ' ') = kSpace | kBlank,
+    CLASS('!', '/') = kPunct,
+    CLASS('0', '9') = kDigit,
+    CLASS(':', '@') = kPunct,
+    CLASS('A', 'F') = kUpper | kHex,
+    CLASS('G', 'Z') = kUpper,
+    CLASS('[', '`') = kPunct,
+    CLASS('a', 'f') = kLower | kHex,
+    CLASS('g', 'z') = kLower,
+    CLASS('{', '~') = kPunct,
+    CLASS(127, 127) = kControl,
+};
+AT(__ctype_ptr__) const uint8_t *const __ctype_ptr__ = _ctype_;
+AT(__mb_cur_max) const int __mb_cur_max = 1;
+extern char rom_at_ascii_wctomb[];
+AT(__wctomb) const void *const __wctomb = rom_at_ascii_wctomb;
+
+/* Numbers of set bits in a byte. */
+#define BITS2(n) n, (n) + 1, (n) + 1, (n) + 2
+#define BITS4(n) BITS2(n), BITS2((n) + 1), BITS2((n) + 1), BITS2((n) + 2)
+#define BITS6(n) BITS4(n), BITS4((n) + 1), BITS4((n) + 1), BITS4((n) + 2)
+AT(__popcount_tab) const uint8_t __popcount_tab[256] = {BITS6(0), BITS6(1), BITS6(1), BITS6(2)};
+
+/* --- flash and SHA --- */
+AT(spi_modes) const char *const spi_modes[6] = {"QIO", "QOUT", "DIO", "DOUT", "FAST_RD", "SLOW_RD"};
+/* For SHA-1, -256, -384, -512: shift of the length field's size, bytes of the digest, bits of a block. */
+AT(sha_blk_bits_bytes) const uint8_t sha_blk_bits_bytes[4] = {2, 2, 4, 4};
+AT(sha_blk_hash_bytes) const uint8_t sha_blk_hash_bytes[4] = {20, 32, 48, 64};
+AT(sha_blk_bits) const uint16_t sha_blk_bits[4] = {512, 512, 1024, 1024};
+
 /* --- start values --- */
 void rom_init_xtos(void);
+void rom_init_time_zone(void);
 
 static void clear(uint32_t from, uint32_t to) {
   for (; from < to; from += 4) REG(from) = 0;
@@ -36,6 +78,7 @@ void rom_init_data(void) {
   if (core_number()) return;
 
   clear(0x3ffae010, 0x3ffae030); /* printf's channels, the system call tables */
+  rom_init_time_zone();
   clear(0x3ffae080, 0x3ffae0c0); /* newlib's locks, environ, _global_impure_ptr */
   clear(0x3ffae290, 0x3ffae6e0); /* dummy_len_plus and what follows */
   g_rom_flashchip = (esp_rom_spiflash_chip_t){

@@ -13,7 +13,7 @@
 
 enum { kMagic = 0xe9, kBlock = 16, kChecksumSeed = 0xef, kNoWpPin = 0xee };
 
-static const char *const kModeNames[] = {"QIO", "QOUT", "DIO", "DOUT", "FAST_RD", "SLOW_RD"};
+extern const char *const spi_modes[];
 
 /* Reads the image in blocks of 16 bytes, in order: through the cache, or (legacy) with SPI1. */
 typedef struct {
@@ -74,7 +74,7 @@ static void set_clock(uint8_t divider, uint8_t mode) {
   esp_rom_spiflash_config_clk(divider, 1);
   spi_dummy_len_fix(0, divider);
   spi_dummy_len_fix(1, divider);
-  ets_printf("mode:%s, clock div:%d\n", kModeNames[mode < 5 ? mode : 5], divider);
+  ets_printf("mode:%s, clock div:%d\n", spi_modes[mode < 5 ? mode : 5], divider);
 }
 
 static bool boots_from_hspi(void) {
@@ -128,18 +128,21 @@ static bool run_commands(Reader *reader, uint32_t head, uint32_t length, bool co
   return true;
 }
 
-/* Copies `count` bytes, a word at a time where the target asks for it (instruction RAM takes nothing else); the source
-   may be flash, which takes any access. */
+/* Copies `count` bytes, in words where both sides allow it: instruction RAM takes nothing else. Returns their
+   exclusive or. */
 static uint8_t copy(uint32_t to, const uint8_t *from, uint32_t count) {
-  uint8_t sum = 0;
-  uint32_t i = 0;
-  if ((count & 3) == 0) {
-    for (; i < count; i += 4) *(volatile uint32_t *)(to + i) = word_at(from + i);
-  } else {
-    for (; i < count; ++i) *(volatile uint8_t *)(to + i) = from[i];
+  uint32_t sum = 0, i = 0;
+  if (((to | (uint32_t)from | count) & 3) == 0) {
+    for (; i < count; i += 4) {
+      const uint32_t word = *(const uint32_t *)(from + i);
+      *(uint32_t *)(to + i) = word;
+      sum ^= word;
+    }
+    sum ^= sum >> 16;
+    return (uint8_t)(sum ^ sum >> 8);
   }
-  for (i = 0; i < count; ++i) sum ^= from[i];
-  return sum;
+  for (; i < count; ++i) sum ^= *(uint8_t *)(to + i) = from[i];
+  return (uint8_t)sum;
 }
 
 /* All segments; the first one's header (address, length) has been read and its data starts with the next block. */

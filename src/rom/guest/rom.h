@@ -175,5 +175,6 @@ int memcmp(const void *a, const void *b, size_t length);
 size_t strlen(const char *s);
 char *strcpy(char *to, const char *from);
 int strcmp(const char *a, const char *b);
+int strncmp(const char *a, const char *b, size_t limit);
 
 #endif

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 namespace espalier::rom::testing {
 namespace {
@@ -161,6 +162,7 @@ std::uint32_t RomMachine::read_register(std::uint32_t address) {
     uart_input.erase(0, 1);
     return static_cast<std::uint8_t>(c);
   }
+  if (address == EFUSE_CMD) return std::exchange(registers[EFUSE_CMD], 0);  // busy for one look
   const auto found = registers.find(address);
   return found == registers.end() ? 0 : found->second;
 }
@@ -220,9 +222,6 @@ void RomMachine::write_register(std::uint32_t address, std::uint32_t value) {
     case PRO_CACHE_CTRL:
     case APP_CACHE_CTRL:
       registers[address] |= 0x20;  // the flush is done
-      break;
-    case EFUSE_CMD:
-      registers[address] = 0;
       break;
     case RTC_MEM_CONF:
       registers[address] |= 1u << 31;

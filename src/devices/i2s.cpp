@@ -116,7 +116,8 @@ Ticks I2s::duration(Side side, std::uint32_t bytes) const {
   if (get(I2S_PDM_CONF_REG) >> (transmit ? 0 : 1) & 1) clocks = std::uint64_t{bytes} / 2 * kPdmOversampling;
   if (bit(I2S_CONF2_REG, LCD_EN)) clocks = std::uint64_t{bytes} / (bits <= 16 ? 2 : 4);
   const auto cycles = static_cast<unsigned __int128>(clocks) * bck_divider * divider_times_a;
-  return static_cast<Ticks>(cycles * base::kTicksPerSecond / (a * kClockHz));
+  const auto hz = static_cast<unsigned __int128>(a) * kClockHz;
+  return static_cast<Ticks>(cycles * base::kTicksPerSecond / hz);
 }
 
 void I2s::link_written(Side side, std::uint32_t value) {

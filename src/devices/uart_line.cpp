@@ -133,7 +133,7 @@ void Uart::start(Ticks at) {
     tx_run_ = 0;
   } else if (bit(UART_CONF0_REG, TXD_BRK) && !break_sent_) {
     break_sent_ = true;
-    break_end_ = at + line_time(2 * field(UART_IDLE_CONF_REG, 27, 20));
+    break_end_ = at + line_time(std::uint64_t{2} * field(UART_IDLE_CONF_REG, 27, 20));
     if (on_break) on_break();
   }
 }
@@ -143,7 +143,7 @@ void Uart::transmit(Ticks now) {
     if (break_end_ <= now) {
       const Ticks end = break_end_;
       break_end_ = kNever;
-      break_idle_end_ = end + line_time(2 * field(UART_IDLE_CONF_REG, 19, 10));
+      break_idle_end_ = end + line_time(std::uint64_t{2} * field(UART_IDLE_CONF_REG, 19, 10));
       interrupts_.raise(TX_BRK_DONE);
       if (loops_back()) take(0, end, BRK_DET);
       start(end);
@@ -318,8 +318,9 @@ void Uart::restart_timeout(Ticks from) {
   if (!bit(UART_CONF1_REG, RX_TOUT_EN) || rx_.empty()) return;
   const std::uint32_t threshold = field(UART_MEM_CONF_REG, 20, 18) << 7 | field(UART_CONF1_REG, 30, 24);
   // Counted in 8 bit times on the APB clock; on the reference tick, by ESP-IDF's calibration, in 1/8.
-  timeout_at_ = from + (bit(UART_CONF0_REG, TICK_REF_ALWAYS_ON) ? line_time(std::uint64_t{16} * threshold)
-                                                                : line_time(2 * threshold) / 8);
+  timeout_at_ =
+      from + (bit(UART_CONF0_REG, TICK_REF_ALWAYS_ON) ? line_time(std::uint64_t{16} * threshold)
+                                                      : line_time(std::uint64_t{2} * threshold) / 8);
 }
 
 void Uart::check_software_flow() {

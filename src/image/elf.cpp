@@ -5,6 +5,7 @@
 #include <libelf.h>
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
 
 #include "image/file.h"
@@ -67,6 +68,15 @@ std::string text_at(ByteView strings, std::uint32_t offset) {
   return std::string(begin, std::find(begin, strings.end(), 0));
 }
 
+// In a file read from memory libelf hands out headers where they lie, at any alignment.
+template <class Header>
+std::optional<Header> copy_of(const Header* header) {
+  if (header == nullptr) return std::nullopt;
+  Header copy;
+  std::memcpy(&copy, static_cast<const void*>(header), sizeof copy);
+  return copy;
+}
+
 ByteView view(const Elf_Data* data) {
   if (data == nullptr || data->d_buf == nullptr) return {};
   return {static_cast<const std::uint8_t*>(data->d_buf), data->d_size};
@@ -83,8 +93,8 @@ std::expected<std::vector<ElfSection>, std::string> read_sections(Elf* elf, Byte
   std::vector<ElfSection> sections;
   for (std::size_t index = 1; index < count; ++index) {
     Elf_Scn* scn = elf_getscn(elf, index);
-    const Elf32_Shdr* header = scn == nullptr ? nullptr : elf32_getshdr(scn);
-    if (header == nullptr) return wrong(fmt::format("is damaged: {}", elf_errmsg(-1)));
+    auto header = copy_of(scn == nullptr ? nullptr : elf32_getshdr(scn));
+    if (!header) return wrong(fmt::format("is damaged: {}", elf_errmsg(-1)));
     ElfSection section{.name = text_at(name_bytes, header->sh_name),
                        .type = header->sh_type,
                        .flags = header->sh_flags,
@@ -110,7 +120,7 @@ std::expected<std::vector<ElfSegment>, std::string> read_segments(Elf* elf, Byte
   const Elf32_Phdr* headers = count == 0 ? nullptr : elf32_getphdr(elf);
   if (count != 0 && headers == nullptr) return wrong(fmt::format("is damaged: {}", elf_errmsg(-1)));
   for (std::size_t index = 0; index < count; ++index) {
-    const Elf32_Phdr& header = headers[index];
+    const Elf32_Phdr header = *copy_of(headers + index);
     if (header.p_type != PT_LOAD) continue;
     if (!slice(bytes, header.p_offset, header.p_filesz)) {
       return wrong(fmt::format(
@@ -131,8 +141,8 @@ std::expected<std::vector<ElfSegment>, std::string> read_segments(Elf* elf, Byte
 std::vector<ElfSymbol> read_symbols(Elf* elf) {
   std::vector<ElfSymbol> symbols;
   for (Elf_Scn* scn = elf_nextscn(elf, nullptr); scn != nullptr; scn = elf_nextscn(elf, scn)) {
-    const Elf32_Shdr* header = elf32_getshdr(scn);
-    if (header == nullptr || header->sh_type != SHT_SYMTAB) continue;
+    auto header = copy_of(elf32_getshdr(scn));
+    if (!header || header->sh_type != SHT_SYMTAB) continue;
     ByteView table = view(elf_rawdata(scn, nullptr));
     Elf_Scn* name_scn = elf_getscn(elf, header->sh_link);
     ByteView names = name_scn == nullptr ? ByteView() : view(elf_rawdata(name_scn, nullptr));

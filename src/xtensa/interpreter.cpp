@@ -97,7 +97,7 @@ void Core::Interpreter::invalidate_all() {
     s->pc = (address);                    \
     link = nullptr;                       \
     block = cache_.guess(s->pc);          \
-    if (block->pc != s->pc) goto look_up; \
+    if (__builtin_expect(block->pc != s->pc || single, 0)) goto jump_slowly; \
     ENTER;                                \
   } while (0)
 // Makes the state exact for code outside: pc of this instruction, the budget before it.
@@ -178,13 +178,15 @@ dispatch:
   single = counting || ((s->ps & kPsRing) != 0 && (s->ps & kPsExcm) == 0);
   if (s->lend != last_lend_) note_loop_end(s->lend);
   if (single) goto single_step;
-look_up:
+jump_slowly:
+  if (single) goto dispatch;
   block = lookup(s->pc);
   if (block == nullptr) goto fetch_fault;
   link = nullptr;
   ENTER;
 
 fetch_fault:
+  if (left <= 0) goto dispatch;
   core.raise(fault_.cause, fault_address_);
   --left;
   goto dispatch;
@@ -210,9 +212,8 @@ slow_entry:
   }
 single_step:
   if (counting) {
-    if (s->icount == 0xffffffff) {
+    if (s->icount == 0xffffffff && debug_exception(kDebugIcount)) {
       --left;
-      debug_exception(kDebugIcount);
       goto dispatch;
     }
     ++s->icount;

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -210,6 +211,7 @@ bool SlirpNetwork::start(const SlirpOptions& options) {
   inet_pton(AF_INET6, "fec0::3", &config.vnameserver6);
   config.vhostname = options.hostname.empty() ? nullptr : options.hostname.c_str();
   guest_address_ = config.vdhcp_start.s_addr;
+  mask_ = config.vnetmask.s_addr;
   const Inside inside(in_slirp_);
   slirp_ = slirp_new(&config, &Callbacks::kTable, this);
   return slirp_ != nullptr;
@@ -305,7 +307,20 @@ void SlirpNetwork::note_guest(Frame frame) {
   const std::uint16_t type = ether_type(frame);
   const std::size_t at = type == kTypeIpv4 ? 26 : type == kTypeArp ? 28 : 0;
   if (at == 0 || frame.size() < at + 4) return;
-  if (std::memcmp(&frame[at], &guest_address_, 4) != 0) return;
+  std::uint32_t sender = 0;
+  std::memcpy(&sender, &frame[at], 4);
+  if (sender != guest_address_) {
+    if (sender == 0 || (sender & mask_) != (guest_address_ & mask_) || published_.empty() || warned_) return;
+    warned_ = true;
+    std::array<char, INET_ADDRSTRLEN> used{};
+    std::array<char, INET_ADDRSTRLEN> expected{};
+    inet_ntop(AF_INET, &sender, used.data(), used.size());
+    inet_ntop(AF_INET, &guest_address_, expected.data(), expected.size());
+    log_.warn(LogArea::kNet,
+              "the guest uses the address {}; published ports lead to {}, the one DHCP gives out",
+              used.data(), expected.data());
+    return;
+  }
   guest_known_ = true;
   changed_ = true;
 }

@@ -90,7 +90,9 @@ class SlirpNetwork final : public EthernetPeer {
   ::Slirp* slirp_ = nullptr;
   EthernetPort* port_ = nullptr;
   std::shared_ptr<SlirpNetwork*> attached_;  // lives as long as port_ may call back
-  std::uint32_t guest_address_ = 0;          // network byte order
+  std::uint32_t mask_ = 0;                   // of the virtual network; network byte order
+  bool warned_ = false;
+  std::uint32_t guest_address_ = 0;  // network byte order
   bool link_up_ = false;  // the guest's MAC has been heard or has announced buffers since it last went down
   bool guest_known_ = false;  // it has used its address since
   bool in_slirp_ = false;

@@ -394,6 +394,18 @@ TEST_F(SlirpTest, GuestThatSendsFromWithinReceive) {
   EXPECT_GE(guest.frames.size(), 50u);
 }
 
+TEST_F(SlirpTest, GuestWithAnotherAddressIsPointedOutOnce) {
+  guest.address = ip(10, 0, 2, 77);
+  guest.announce();
+  EXPECT_TRUE(lines.empty());  // nothing is published
+  publish("0:80");
+  guest.announce();
+  guest.announce();
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_THAT(lines[0], HasSubstr("10.0.2.77"));
+  EXPECT_THAT(lines[0], HasSubstr("10.0.2.15"));
+}
+
 TEST_F(SlirpTest, PortAndNetworkMayEndInEitherOrder) {
   guest.announce();
   guest.room = 0;

@@ -92,9 +92,11 @@ void ets_set_startup_callback(void *callback) { STARTUP_CALLBACK = callback; }
 void ets_set_appcpu_boot_addr(uint32_t start) { REG(DPORT_APPCPU_CTRL_D_REG) = start; }
 
 /* --- time --- */
+/* Firmware counts on what a call costs beyond the delay asked for: until the clocks are set up TICKS_PER_US is too small, and
+   its waiting loops last long enough only by that. So this reads CCOUNT by a call, as the chip's does. */
 void ets_delay_us(uint32_t us) {
-  const uint32_t start = ccount(), cycles = us * TICKS_PER_US;
-  while (ccount() - start < cycles) {
+  const uint32_t start = xthal_get_ccount(), cycles = us * TICKS_PER_US;
+  while (xthal_get_ccount() - start < cycles) {
   }
 }
 void ets_update_cpu_frequency_rom(uint32_t ticks_per_us) { TICKS_PER_US = ticks_per_us; }

@@ -99,6 +99,9 @@ typedef void (*ETSTask)(ETSEvent *event);
 void ets_task(ETSTask task, uint8_t priority, ETSEvent *queue, uint8_t length);
 ETS_STATUS ets_post(uint8_t priority, uint32_t signal, uint32_t parameter);
 
+/* --- misc.c --- */
+uint32_t xthal_get_ccount(void);
+
 /* --- rtc.c --- */
 int rtc_get_reset_reason(int cpu);
 void rtc_boot_control(uint32_t *entry, int reason);

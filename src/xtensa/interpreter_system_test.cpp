@@ -108,6 +108,7 @@ constexpr InstructionCase kCases[] = {
     {"rfi 7", "epc7=code+0x40 eps7=0x40021 ps=0x40017", "ps=0x40021 pc=code+0x40"},
     {"rfi 1", "", "exccause=0 epc1=code ps=0x40010 pc=vec+0x300"},
     {"rsil a4, 5", "ps=0x40023", "a4=0x40023 ps=0x40025"},
+    {"waiti 3", "ps=0x40025", "ps=0x40023"},
     {"rfdo 0", "", "exccause=0 epc1=code ps=0x40010 pc=vec+0x300"},
     {"rfdd", "", "exccause=0 epc1=code ps=0x40010 pc=vec+0x300"},
     {"lddr32.p a2", "", "exccause=0 epc1=code ps=0x40010 pc=vec+0x300"},

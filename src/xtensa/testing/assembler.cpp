@@ -194,6 +194,7 @@ class Assembler {
     if (!op) op = take_register_suffix(mnemonic, statement.operands);
     if (!op) fail("no such instruction: " + statement.text);
     statement.op = *op;
+    program_.instructions.push_back(*op);
     program_.bytes.resize(program_.bytes.size() + instruction_row(*op).length);
     statements_.push_back(std::move(statement));
   }

@@ -19,6 +19,7 @@ struct Program {
   std::uint32_t base = 0;
   std::vector<std::uint8_t> bytes;
   std::map<std::string, std::uint32_t, std::less<>> labels;
+  std::vector<Op> instructions;
 
   std::uint32_t at(std::string_view label) const;
   std::uint32_t end() const { return base + static_cast<std::uint32_t>(bytes.size()); }

@@ -97,6 +97,7 @@ std::uint32_t parse_value(std::string_view text, const Places& places) {
 }
 
 void prepare(TestMachine& machine) {
+  machine.core().reset();
   State& state = machine.state();
   state = State{};
   for (unsigned n = 0; n < 64; ++n) state.ar[n] = 0xa0000000 + n * 0x01010101;

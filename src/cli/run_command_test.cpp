@@ -180,21 +180,6 @@ TEST(RunCommand, AnExceptionIsTheEmulatorsFault) {
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "espalier: fault of the emulator: lost it\n");
 }
 
-TEST(SerialTarget, Spellings) {
-  using Kind = base::SerialSpec::Kind;
-  EXPECT_EQ(base::parse_serial_spec("none")->kind, Kind::kNone);
-  EXPECT_EQ(base::parse_serial_spec("stdio")->kind, Kind::kStdio);
-  EXPECT_EQ(base::parse_serial_spec("tcp:[::1]:65535").value(),
-            (base::SerialSpec{.kind = Kind::kTcp, .address = "::1", .port = 65535}));
-  EXPECT_EQ(base::parse_serial_spec("file:a:b").value().path, "a:b");
-  for (const char* text :
-       {"", "tcp", "tcp:", "tcp:1.2.3.4", "tcp:1.2.3.4:", "tcp:1.2.3.4:0", "tcp:1.2.3.4:65536", "tcp:host:80",
-        "tcp:::1:80", "tcp:[1.2.3.4]:80", "file:", "unix:", "pipe:x", "stdio:"}) {
-    EXPECT_FALSE(base::parse_serial_spec(text)) << text;
-  }
-  EXPECT_THAT(base::parse_serial_spec("unix:/" + std::string(200, 'x')).error(), HasSubstr("107"));
-}
-
 TEST(Mac, Spellings) {
   EXPECT_EQ(parse_mac("00:00:00:00:00:fE").value(), (MacAddress{0, 0, 0, 0, 0, 0xfe}));
   for (const char* text :

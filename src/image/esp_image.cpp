@@ -100,9 +100,7 @@ std::expected<EspImage, std::string> parse_image(ByteView bytes) {
     auto segment_header = slice(bytes, position, kSegmentHeaderSize);
     if (!segment_header) {
       return std::unexpected(
-          fmt::format("is cut short: the header of segment {} of {} would lie at {:#x}, past the "
-                      "end at {:#x}",
-                      index, image.header.segment_count, position, bytes.size()));
+          fmt::format("is cut short: it ends before segment {} of {}", index, image.header.segment_count));
     }
     position += kSegmentHeaderSize;
     ImageSegment segment{.address = load32(*segment_header, 0),
@@ -111,10 +109,8 @@ std::expected<EspImage, std::string> parse_image(ByteView bytes) {
     auto data = slice(bytes, position, segment.size);
     if (!data) {
       return std::unexpected(fmt::format(
-          "is cut short or damaged: segment {} of {} ({:#x} bytes for {:#010x}) would end at {:#x}, past "
-          "the end at {:#x}",
-          index, image.header.segment_count, segment.size, segment.address, position + segment.size,
-          bytes.size()));
+          "is cut short or damaged: segment {} of {} has {:#x} bytes for {:#010x}, of which {:#x} are there",
+          index, image.header.segment_count, segment.size, segment.address, bytes.size() - position));
     }
     if (segment.size % 4 != 0) {
       return std::unexpected(
@@ -127,17 +123,14 @@ std::expected<EspImage, std::string> parse_image(ByteView bytes) {
   std::uint64_t checksum_at = position | 15;
   auto hashed = slice(bytes, 0, checksum_at + 1);
   if (!hashed) {
-    return std::unexpected(fmt::format("is cut short: its checksum would lie at {:#x}, past the end at {:#x}",
-                                       checksum_at, bytes.size()));
+    return std::unexpected("is cut short: it ends before its checksum");
   }
   image.stored_checksum = hashed->back();
   image.size = static_cast<std::uint32_t>(hashed->size());
   if (image.header.hash_appended) {
     auto stored = slice(bytes, hashed->size(), sizeof(Sha256));
     if (!stored) {
-      return std::unexpected(
-          fmt::format("is cut short: its SHA-256 would lie at {:#x}, past the end at {:#x}", hashed->size(),
-                      bytes.size()));
+      return std::unexpected("is cut short: it ends before its SHA-256");
     }
     image.stored_hash.emplace();
     std::ranges::copy(*stored, image.stored_hash->begin());

@@ -57,13 +57,13 @@ class Inspection {
   }
 
   bool inspect_bootloader() {
-    if (is_blank(data_)) {
-      add(Severity::kUnbootable, "is empty flash: every byte is 0xff");
-      return false;
-    }
     if (data_.size() <= kBootloaderOffset) {
       add(Severity::kUnbootable, fmt::format("is cut short: it ends at {:#x}, before the bootloader at {:#x}",
                                              data_.size(), kBootloaderOffset));
+      return false;
+    }
+    if (is_blank(data_)) {
+      add(Severity::kUnbootable, "is empty flash: every byte is 0xff");
       return false;
     }
     auto found = image_at(kBootloaderOffset, data_.size());
@@ -86,12 +86,24 @@ class Inspection {
     return true;
   }
 
-  // ESP-IDF's bootloader announces itself in its strings. Programs that stand in its place (tests, Zephyr's
-  // simple boot, MCUboot) need no partition table.
+  // Programs that stand in the bootloader's place (tests, Zephyr's simple boot, MCUboot) need no partition
+  // table; ESP-IDF's bootloader does. It is known by its description, by its messages, of which a build may
+  // have left out many, or by where its linker script (bootloader.ld) puts its code: the loader into the APP
+  // CPU's cache memory.
   bool is_idf_bootloader() const {
-    static constexpr std::string_view kSign = "2nd stage bootloader";
-    ByteView bytes = data_.subspan(kBootloaderOffset, report_.bootloader->image.size);
-    return report_.bootloader->bootloader || !std::ranges::search(bytes, kSign).empty();
+    const ImageReport& report = *report_.bootloader;
+    if (report.bootloader) return true;
+    ByteView bytes = data_.subspan(kBootloaderOffset, report.image.size);
+    auto says = [bytes](std::string_view text) { return !std::ranges::search(bytes, text).empty(); };
+    for (std::string_view sign : {"2nd stage bootloader", "partition table", "bootloader_utility.c"}) {
+      if (says(sign)) return true;
+    }
+    auto has = [&report](MemoryKind kind) {
+      return std::ranges::any_of(report.image.segments,
+                                 [kind](const ImageSegment& s) { return s.kind() == kind; });
+    };
+    return has(MemoryKind::kCacheApp) && has(MemoryKind::kSram1Data) && has(MemoryKind::kSram0) &&
+           !says("MCUboot");
   }
 
   void inspect_table() {

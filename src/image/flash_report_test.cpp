@@ -187,6 +187,17 @@ TEST(FlashReport, NoTableBehindEspIdfsBootloader) {
   EXPECT_THAT(refusal(flash), HasSubstr("has no partition table at 0x8000"));
 }
 
+TEST(FlashReport, ASilentBootloaderIsKnownByItsLayout) {
+  std::vector<test::TestSegment> segments{
+      {0x3fff0030, Bytes(32, 1)}, {0x40078000, Bytes(32, 2)}, {0x40080400, Bytes(32, 3)}};
+  Bytes flash(1u << 20, 0xff);
+  test::put(flash, 0x1000, test::make_image(segments));
+  EXPECT_THAT(refusal(flash), HasSubstr("has no partition table"));
+  segments[0].data = test::bytes_of("Booting MCUboot build...");
+  test::put(flash, 0x1000, test::make_image(segments));
+  EXPECT_EQ(refusal(flash), "");
+}
+
 TEST(FlashReport, ProgramsInTheBootloadersPlaceNeedNoTable) {
   Bytes flash(1u << 20, 0xff);
   test::put(flash, 0x1000, test::make_image({{0x40080000, Bytes(64, 1)}}));

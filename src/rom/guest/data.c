@@ -64,6 +64,13 @@ AT(sha_blk_bits) const uint16_t sha_blk_bits[4] = {512, 512, 1024, 1024};
 void rom_init_xtos(void);
 void rom_init_time_zone(void);
 
+/* The table of radio functions that phy_get_romfuncs() hands out. There is no radio: all are the same one, which does
+   nothing. */
+enum { kPhyFunctions = 107 };
+extern const void *g_phyFuns_instance[], **rom_phyFuns;
+extern const char rom_at_radio[];
+const void **phy_get_romfuncs(void) { return rom_phyFuns; }
+
 static void clear(uint32_t from, uint32_t to) {
   for (; from < to; from += 4) REG(from) = 0;
 }
@@ -80,6 +87,8 @@ void rom_init_data(void) {
   clear(0x3ffae010, 0x3ffae030); /* printf's channels, the system call tables */
   rom_init_time_zone();
   clear(0x3ffae080, 0x3ffae0c0); /* newlib's locks, environ, _global_impure_ptr */
+  rom_phyFuns = g_phyFuns_instance;
+  for (unsigned i = 0; i < kPhyFunctions; ++i) g_phyFuns_instance[i] = rom_at_radio;
   clear(0x3ffae290, 0x3ffae6e0); /* dummy_len_plus and what follows */
   g_rom_flashchip = (esp_rom_spiflash_chip_t){
       .device_id = 0x1540ef, /* a Winbond W25Q16 */

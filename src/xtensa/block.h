@@ -45,6 +45,8 @@ struct Block {
   std::uint16_t slot_count;
   std::uint32_t size;      // bytes of guest code
   Block* next_in_page[2];  // lists of the page it begins in and, if it is another, the page it ends in
+  Block* checked;          // the same code for when `panes` are not free, once that has happened
+  std::uint64_t unused;
 
   Slot* slots() { return reinterpret_cast<Slot*>(this + 1); }
   std::uint8_t* offsets() { return reinterpret_cast<std::uint8_t*>(slots() + slot_count); }

@@ -127,7 +127,7 @@ Block* Core::Interpreter::lookup(std::uint32_t pc) {
     }
   }
   Block* block = cache_.find(pc);
-  return block != nullptr ? block : build(pc, kMaxInstructions, false);
+  return block != nullptr ? block : build(pc, Build::kCached);
 }
 
 // A block that runs over a loop's end, or up to it without looking at LCOUNT there, is wrong from now on.
@@ -160,12 +160,14 @@ bool Core::Interpreter::fetch(std::uint32_t pc, std::uint32_t& word) {
   return false;
 }
 
-// Decodes up to `limit` instructions from `pc`; into scratch_ (for a single run) or into the cache.
-Block* Core::Interpreter::build(std::uint32_t pc, unsigned limit, bool scratch) {
+// Decodes instructions from `pc` to where the straight path ends; into the cache, or (a single one) into
+// scratch_.
+Block* Core::Interpreter::build(std::uint32_t pc, Build kind) {
+  const unsigned limit = kind == Build::kSingle ? 1 : kMaxInstructions;
   const State& state = core_.state_;
   const auto handler_of = [this](Op op) { return handlers_[static_cast<std::size_t>(op)]; };
-  const auto extra = [this](Extra kind) {
-    return handlers_[static_cast<std::size_t>(Op::kInvalid) + 1 + static_cast<std::size_t>(kind)];
+  const auto extra = [this](Extra which) {
+    return handlers_[static_cast<std::size_t>(Op::kInvalid) + 1 + static_cast<std::size_t>(which)];
   };
 
   unsigned slots = 0;
@@ -186,7 +188,7 @@ Block* Core::Interpreter::build(std::uint32_t pc, unsigned limit, bool scratch) 
 
   unsigned header_panes = 0;  // checked on entry: what is used before the first way out
   unsigned checked_panes = 0;
-  bool straight = true;  // no way out yet
+  bool straight = kind != Build::kChecked;  // no way out yet
   bool fp_checked = false;
   bool falls_through = true;
   const bool watching = core_.watching_data();
@@ -300,6 +302,11 @@ Block* Core::Interpreter::build(std::uint32_t pc, unsigned limit, bool scratch) 
       emit(extra(Extra::kStoreState), 0, 0, in.t, special->offset);
       emit(nullptr, 0, 0, 0, special->write_mask);
       ends = false;
+    } else if (in.op == Op::WSR && special != nullptr && special->number == Sr::PS) {
+      emit(extra(Extra::kWritePs), 0, 0, in.t, 0);
+      checked_panes = 0;
+      straight = false;
+      ends = false;
     } else if (in.op == Op::RUR && user != nullptr && !user->fp) {
       emit(extra(Extra::kLoadState), 0, 0, in.r, user->offset);
     } else if (in.op == Op::WUR && user != nullptr && !user->fp) {
@@ -312,6 +319,7 @@ Block* Core::Interpreter::build(std::uint32_t pc, unsigned limit, bool scratch) 
       std::uint8_t s = in.s;
       if (in.op == Op::ANY4 || in.op == Op::ALL4) s &= 12;
       if (in.op == Op::ANY8 || in.op == Op::ALL8) s &= 8;
+      if (in.op == Op::RSIL) ends = false;
       emit(handler_of(in.op), in.r, s, in.t, imm | static_cast<std::uint32_t>(in.imm2) << 16);
     }
     ++count;
@@ -329,7 +337,7 @@ Block* Core::Interpreter::build(std::uint32_t pc, unsigned limit, bool scratch) 
   }
 
   Block* block = reinterpret_cast<Block*>(scratch_.data());
-  if (!scratch) {
+  if (kind != Build::kSingle) {
     const std::size_t bytes = sizeof(Block) + slots * sizeof(Slot) + instructions;
     block = cache_.allocate(bytes);
     if (block == nullptr) {
@@ -344,14 +352,16 @@ Block* Core::Interpreter::build(std::uint32_t pc, unsigned limit, bool scratch) 
                  .count = instructions,
                  .slot_count = static_cast<std::uint16_t>(slots),
                  .size = at - pc,
-                 .next_in_page = {}};
+                 .next_in_page = {},
+                 .checked = nullptr,
+                 .unused = 0};
   for (unsigned i = 0; i < slots; ++i) {
     if (index[i] != kLinkSlot) slots_[i].uop.rest = static_cast<std::uint8_t>(instructions - 1 - index[i]);
     std::memcpy(static_cast<void*>(block->slots() + i), &slots_[i], sizeof(Slot));
   }
   std::memcpy(block->offsets(), offsets.data(), instructions);
-  if (!scratch) {
-    cache_.insert(block);
+  if (kind != Build::kSingle) {
+    kind == Build::kCached ? cache_.insert(block) : cache_.watch(block);
     if (!native) core_.environment_.code_decoded(core_, pc, block->size);
   }
   return block;

@@ -39,6 +39,10 @@ void BlockCache::insert(Block* block) {
   while (table_[slot] != &unlinked_ && table_[slot]->pc != block->pc) slot = (slot + 1) % table_.size();
   if (table_[slot] == &unlinked_) ++blocks_;
   table_[slot] = block;
+  watch(block);
+}
+
+void BlockCache::watch(Block* block) {
   const std::uint32_t first = block->pc >> kPageBits;
   const std::uint32_t last = (block->pc + block->size - 1) >> kPageBits;
   add_to_page(first, block, 0);

@@ -24,8 +24,10 @@ class BlockCache {
 
   // Memory for a block, `bytes` long. Null if the cache is full: flush() then, and try again.
   Block* allocate(std::size_t bytes);
-  // Makes a block findable. It replaces a dead one at the same pc.
+  // Makes a block findable by pc, in the place of a dead one if there is one.
   void insert(Block* block);
+  // Lets invalidate() know of a block (insert() does).
+  void watch(Block* block);
 
   // Kills the blocks that hold bytes of [address, address + size). True if there were any.
   bool invalidate(std::uint32_t address, std::uint32_t size);

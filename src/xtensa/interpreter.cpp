@@ -22,6 +22,9 @@ inline unsigned free_panes(const State& s) {
   return static_cast<unsigned>(std::countr_zero(above | 8));
 }
 
+constexpr std::uint32_t kNmiLine = 1u << 14;
+static_assert(kInterruptLines[14].kind == InterruptKind::kNmi);
+
 inline std::int32_t as_signed(std::uint32_t value) {
   return static_cast<std::int32_t>(value);
 }
@@ -92,13 +95,13 @@ void Core::Interpreter::invalidate_all() {
     ENTER;                    \
   } while (0)
 // Leaves the block for a computed address.
-#define JUMP(address)                     \
-  do {                                    \
-    s->pc = (address);                    \
-    link = nullptr;                       \
-    block = cache_.guess(s->pc);          \
+#define JUMP(address)                                                        \
+  do {                                                                       \
+    s->pc = (address);                                                       \
+    link = nullptr;                                                          \
+    block = cache_.guess(s->pc);                                             \
     if (__builtin_expect(block->pc != s->pc || single, 0)) goto jump_slowly; \
-    ENTER;                                \
+    ENTER;                                                                   \
   } while (0)
 // Makes the state exact for code outside: pc of this instruction, the budget before it.
 #define SYNC                      \
@@ -130,7 +133,9 @@ Stop Core::Interpreter::execute(Handlers* handlers) {
 #undef XTENSA_INSTRUCTION
         &&op_kInvalid,      &&extra_kEnd,        &&extra_kLoopEnd,    &&extra_kPanes,
         &&extra_kFpCheck,   &&extra_kWatch,      &&extra_kBreakpoint, &&extra_kNative,
-        &&extra_kLoadState, &&extra_kStoreState, &&extra_kConstant,   &&extra_kPrivileged,
+        &&extra_kLoadState, &&extra_kStoreState, &&extra_kConstant,
+        &&extra_kWritePs,
+        &&extra_kPrivileged,
     };
     static_assert(std::size(table) == std::tuple_size_v<Handlers>);
     std::copy(std::begin(table), std::end(table), handlers->begin());
@@ -178,6 +183,13 @@ dispatch:
   single = counting || ((s->ps & kPsRing) != 0 && (s->ps & kPsExcm) == 0);
   if (s->lend != last_lend_) note_loop_end(s->lend);
   if (single) goto single_step;
+  if (!flush_pending_) {
+    block = cache_.guess(s->pc);
+    if (block->pc == s->pc) {
+      link = nullptr;
+      ENTER;
+    }
+  }
 jump_slowly:
   if (single) goto dispatch;
   block = lookup(s->pc);
@@ -210,6 +222,20 @@ slow_entry:
     block = found;
     ENTER;
   }
+  if (left >= block->cost) {  // it is the windows
+    if (block->checked == nullptr || block->checked->dead()) {
+      const std::uint32_t generation = generation_;
+      Block* checked = build(s->pc, Build::kChecked);
+      if (checked == nullptr) goto fetch_fault;
+      if (generation == generation_) block->checked = checked;
+      block = checked;
+    } else {
+      block = block->checked;
+    }
+    left -= block->cost;
+    op = block->slots();
+    goto * op->uop.handler;
+  }
 single_step:
   if (counting) {
     if (s->icount == 0xffffffff && debug_exception(kDebugIcount)) {
@@ -218,7 +244,7 @@ single_step:
     }
     ++s->icount;
   }
-  block = build(s->pc, 1, true);
+  block = build(s->pc, Build::kSingle);
   if (block == nullptr) goto fetch_fault;
   --left;
   if (block->panes > panes) {
@@ -234,6 +260,7 @@ attention:
     left += REST;
     goto dispatch;
   }
+between_instructions:
   if (REST != 0) {
     s->pc = block->pc_after(REST);
     left += REST;
@@ -284,12 +311,14 @@ slow_instruction:
   }
   __builtin_unreachable();
 
-// clang-format off: they share macros
+// They share macros, in this order.
+// clang-format off
 #include "xtensa/handlers/block.inc"
 #include "xtensa/handlers/arithmetic.inc"
 #include "xtensa/handlers/memory.inc"
 #include "xtensa/handlers/branch.inc"
 #include "xtensa/handlers/call.inc"
+#include "xtensa/handlers/exception.inc"
 #include "xtensa/handlers/boolean.inc"
 #include "xtensa/handlers/fp.inc"
 #include "xtensa/handlers/slow.inc"

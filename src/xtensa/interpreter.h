@@ -25,6 +25,7 @@ enum class Extra : std::uint8_t {
   kLoadState,   // at = a word of State: RSR and RUR of plain registers
   kStoreState,  // a word of State = at & mask: WSR and WUR of plain registers
   kConstant,    // at = imm
+  kWritePs,     // PS = at
   kPrivileged,  // raises Privileged
   kCount,
 };
@@ -37,6 +38,12 @@ enum WatchFlags : std::uint8_t {
   kWatchBase = 32,   // a[s] is added
   kWatchIndex = 64,  // a[r] is added
 };
+
+// Memory on the core's own ports (core-isa.h, XCHAL_*ROM*, XCHAL_*RAM*, XCHAL_XLMI*): S32C1I works there
+// whatever ATOMCTL says.
+constexpr bool is_local_memory(std::uint32_t address) {
+  return address >= 0x3f400000 && address < 0x40c00000;
+}
 
 struct Core::Interpreter {
  public:
@@ -61,7 +68,12 @@ struct Core::Interpreter {
 
   // block_builder.cpp. A null result means that nothing can be fetched at `pc`; fault_ says why.
   Block* lookup(std::uint32_t pc);
-  Block* build(std::uint32_t pc, unsigned limit, bool scratch);
+  enum class Build : std::uint8_t {
+    kCached,   // to be found by pc
+    kChecked,  // one that checks windows where they are used, and none of them on entry
+    kSingle,   // one instruction, to be run once
+  };
+  Block* build(std::uint32_t pc, Build kind);
   bool fetch(std::uint32_t pc, std::uint32_t& word);
   void note_loop_end(std::uint32_t address);
 

@@ -10,11 +10,6 @@ namespace {
 constexpr unsigned kRegionShift = 29;
 constexpr std::uint32_t kRegionMask = 0xe0000000;
 
-// Memory on the core's own ports (core-isa.h, XCHAL_*ROM*, XCHAL_*RAM*, XCHAL_XLMI*): ATOMCTL is not asked.
-bool is_local_memory(std::uint32_t address) {
-  return address >= 0x3f400000 && address < 0x40c00000;
-}
-
 }  // namespace
 
 auto Core::Interpreter::slow(Op op, const Uop& uop) -> Outcome {
@@ -23,11 +18,6 @@ auto Core::Interpreter::slow(Op op, const Uop& uop) -> Outcome {
   std::uint32_t* const ar = state.ar.data() + 4 * state.windowbase;
   const auto exception = [&core](Cause cause) {
     core.raise(cause);
-    return Outcome::kMoved;
-  };
-  // RFI, RFE... The interpreter looks at interrupts and windows anew wherever pc was set.
-  const auto jump = [&state](std::uint32_t pc) {
-    state.pc = pc;
     return Outcome::kMoved;
   };
 
@@ -98,31 +88,10 @@ auto Core::Interpreter::slow(Op op, const Uop& uop) -> Outcome {
     case Op::SIMCALL:
       if (!core.environment_.debug_break(core, 0)) break;
       return (core.attention_ & kAttentionStop) != 0 ? Outcome::kMoved : Outcome::kNext;
-    case Op::RSIL:
-      ar[uop.t] = state.ps;
-      state.ps = (state.ps & ~kPsIntlevel) | uop.imm;
-      return Outcome::kBarrier;
     case Op::WAITI:
       state.ps = (state.ps & ~kPsIntlevel) | uop.imm;
       core.waiting_ = true;
       return Outcome::kBarrier;
-    case Op::RFE:
-      state.ps &= ~kPsExcm;
-      return jump(state.epc[1]);
-    case Op::RFDE:
-      return jump(state.depc);
-    case Op::RFI:
-      if (uop.imm < 2 || uop.imm > kNmiLevel) break;
-      state.ps = state.eps[uop.imm];
-      return jump(state.epc[uop.imm]);
-    case Op::RFWO:
-    case Op::RFWU: {
-      const std::uint32_t bit = 1u << state.windowbase;
-      state.windowstart = op == Op::RFWO ? state.windowstart & ~bit : state.windowstart | bit;
-      state.ps &= ~kPsExcm;
-      core.rotate_to((state.ps & kPsOwb) >> kPsOwbShift);
-      return jump(state.epc[1]);
-    }
     case Op::ROTW:
       core.rotate_to(state.windowbase + uop.imm);
       return Outcome::kBarrier;

@@ -1,8 +1,10 @@
-// From guest code to blocks: fetches, decodes, lowers instructions to micro-operations.
+// From guest code to blocks: decodes instructions along the straight path and lowers them to
+// micro-operations.
 #include <cstring>
 
 #include "xtensa/decoder.h"
 #include "xtensa/instruction_table.h"
+#include "xtensa/instruction_traits.h"
 #include "xtensa/interpreter.h"
 #include "xtensa/special_registers.h"
 
@@ -10,132 +12,315 @@ namespace espalier::xtensa {
 namespace {
 
 constexpr unsigned kPageBits = 12;
-constexpr std::uint32_t kPageSize = 1u << kPageBits;
-// More distinct ends of loops than any program has: one that keeps inventing them is cut short by a flush.
-constexpr std::size_t kMaxLoopEnds = 8192;
+constexpr std::uint8_t kNoInstruction = 0xff;  // what a link's slot belongs to
 
 constexpr bool same_page(std::uint32_t a, std::uint32_t b) {
   return a >> kPageBits == b >> kPageBits;
 }
 
-// How many windows above the present one an instruction's AR operands reach into, plus what it uses unnamed.
-unsigned panes_of(const Instruction& in) {
-  unsigned highest = 0;
-  const auto use = [&highest](unsigned n) { highest = n > highest ? n : highest; };
-  if (in.op == Op::kInvalid) return 0;
-  const InstructionRow& row = instruction_row(in.op);
-  for (unsigned i = 0; i < row.operand_count; ++i) {
-    const Operand& operand = row.operands[i];
-    if (operand.file != RegisterFile::kAr) continue;
-    use(operand.place == Place::kR ? in.r : operand.place == Place::kS ? in.s : in.t);
-  }
-  switch (in.op) {
-    case Op::CALL4:
-    case Op::CALLX4:
-      use(4);
-      break;
-    case Op::CALL8:
-    case Op::CALLX8:
-      use(8);
-      break;
-    case Op::CALL12:
-    case Op::CALLX12:
-      use(12);
-      break;
-    case Op::ENTRY:
-      return 0;  // its handler looks at the window that it opens
-    default:
-      break;
-  }
-  return highest / 4;
-}
-
-// The check for data breakpoints before an instruction; false if it does not access memory.
-bool make_watch(const Instruction& in, Uop& uop) {
-  if (in.op == Op::kInvalid) return false;
-  const InstructionRow& row = instruction_row(in.op);
-  if (!row.is(kLoad | kStore) || row.is(kDebugMode)) return false;
-  std::uint8_t flags = kWatchBase | 4;
-  if (row.is(kLoad)) flags |= kWatchLoad;
-  if (row.is(kStore)) flags |= kWatchStore;
-  uop.s = in.s;
-  uop.r = in.t;
-  uop.imm = static_cast<std::uint32_t>(in.imm);
-  switch (in.op) {
-    case Op::L8UI:
-    case Op::S8I:
-      flags = static_cast<std::uint8_t>((flags & ~kWatchSize) | 1);
-      break;
-    case Op::L16UI:
-    case Op::L16SI:
-    case Op::S16I:
-      flags = static_cast<std::uint8_t>((flags & ~kWatchSize) | 2);
-      break;
-    case Op::L32R:
-      flags = static_cast<std::uint8_t>(flags & ~kWatchBase);
-      break;
-    case Op::LSX:
-    case Op::SSX:
-      flags |= kWatchIndex;
-      uop.imm = 0;
-      break;
-    case Op::LSIP:
-    case Op::LSXP:
-    case Op::SSIP:
-    case Op::SSXP:
-      uop.imm = 0;
-      break;
-    default:
-      if (in.op >= Op::MULA_DA_LL_LDINC && in.op <= Op::LDDEC) {  // before or after: LDDEC's are odd
-        const bool decrement =
-            ((static_cast<unsigned>(in.op) - static_cast<unsigned>(Op::MULA_DA_LL_LDINC)) & 1) != 0;
-        uop.imm = decrement ? 0u - 4 : 4;
-      }
-      break;
-  }
-  uop.t = flags;
-  return true;
-}
-
-bool is_nothing(Op op) {
-  switch (op) {
-    case Op::NOP:
-    case Op::NOP_N:
-    case Op::MEMW:
-    case Op::EXTW:
-    case Op::RSYNC:
-    case Op::ESYNC:
-    case Op::DSYNC:
-    case Op::EXCW:
-    case Op::ISYNC:
-      return true;
-    default:
-      return false;
-  }
-}
-
 }  // namespace
 
-Block* Core::Interpreter::lookup(std::uint32_t pc) {
-  if (flush_pending_) {
-    flush_pending_ = false;
-    ++generation_;
-    cache_.flush();
-    if (loop_ends_.size() > kMaxLoopEnds) {
-      loop_ends_.clear();
-      loop_ends_.insert(core_.state_.lend);
+// Makes one block. It ends where the path may turn for good: at a jump, call, return or loop instruction, at
+// the end of a loop, before a native function, before the next page, after kMaxInstructions. A conditional
+// branch does not end it: taken it is a way out, not taken the block goes on.
+class Core::Interpreter::Builder {
+ public:
+  Builder(Interpreter& interpreter, std::uint32_t pc, Build kind)
+      : in_(interpreter), pc_(pc), at_(pc), kind_(kind), straight_(kind != Build::kChecked) {}
+
+  // Null if not even the first instruction can be fetched.
+  Block* build() {
+    const bool native = in_.core_.environment_.is_native(pc_);
+    if (native) {
+      emit(Extra::kNative);
+      ++count_;
+      at_ = pc_ + 1;
+      falls_through_ = false;
+    } else {
+      add_instructions();
+      if (count_ == 0) return nullptr;
+    }
+    const unsigned instructions = count_;
+    if (falls_through_) add_end();
+    Block* block = allocate(instructions);
+    fill(*block, instructions);
+    if (kind_ != Build::kSingle) {
+      kind_ == Build::kCached ? in_.cache_.insert(block) : in_.cache_.watch(block);
+      if (!native) in_.core_.environment_.code_decoded(in_.core_, pc_, block->size);
+    }
+    return block;
+  }
+
+ private:
+  void emit(const void* handler, std::uint8_t r, std::uint8_t s, std::uint8_t t, std::uint32_t imm) {
+    in_.slots_[slots_].uop = Uop{handler, r, s, t, 0, imm};
+    owner_[slots_++] = static_cast<std::uint8_t>(count_);
+  }
+  void emit(Op op, std::uint8_t r, std::uint8_t s, std::uint8_t t, std::uint32_t imm) {
+    emit(in_.handlers_[static_cast<std::size_t>(op)], r, s, t, imm);
+  }
+  void emit(Extra extra, std::uint8_t t = 0, std::uint32_t imm = 0) {
+    emit(in_.handlers_[static_cast<std::size_t>(Op::kInvalid) + 1 + static_cast<std::size_t>(extra)], 0, 0, t,
+         imm);
+  }
+  void emit_link(std::uint32_t target) {
+    in_.slots_[slots_].link = Link{in_.cache_.unlinked(), target, 0};
+    owner_[slots_++] = kNoInstruction;
+  }
+
+  void add_instructions() {
+    const unsigned limit = kind_ == Build::kSingle ? 1 : kMaxInstructions;
+    while (count_ < limit) {
+      if (count_ != 0 && (!same_page(pc_, at_) || in_.core_.environment_.is_native(at_))) return;
+      std::uint32_t word = 0;
+      if (!in_.fetch(at_, word)) return;
+      const Instruction in = decode(at_, word);
+      const std::uint32_t next = at_ + in.length;
+      if (count_ != 0 && !same_page(pc_, next - 1)) return;
+      offsets_[count_] = static_cast<std::uint8_t>(at_ - pc_);
+      ends_ = false;
+      if (add_checks(in)) lower(in, next);
+      ++count_;
+      at_ = next;
+      if (ends_ || in_.loop_ends_.contains(at_)) return;
     }
   }
+
+  // What has to be true before an instruction; false if it is clear already that it raises an exception.
+  bool add_checks(const Instruction& in) {
+    const State& state = in_.core_.state_;
+    for (unsigned n = 0; n < state.ibreaka.size(); ++n) {
+      if ((state.ibreakenable >> n & 1) != 0 && state.ibreaka[n] == at_) {
+        emit(Extra::kBreakpoint);
+        break;
+      }
+    }
+    if (in.op == Op::kInvalid) return true;
+    const InstructionRow& row = instruction_row(in.op);
+    if (row.is(kRing0) && in_.in_user_ring() && !is_user_register(in)) {
+      emit(Extra::kPrivileged);
+      leave();
+      return false;
+    }
+    if (const unsigned panes = panes_of(in); panes > panes_checked_) {
+      panes_checked_ = panes;
+      if (straight_) {
+        panes_on_entry_ = panes;
+      } else {
+        emit(Extra::kPanes, 0, panes);
+      }
+    }
+    if (!fp_checked_ && (row.is(kFp) || is_fp_register(in))) {
+      emit(Extra::kFpCheck);
+      fp_checked_ = true;
+    }
+    if (const AccessShape access = access_shape(in); access.size != 0 && in_.core_.watching_data()) {
+      const unsigned flags = access.size | (access.load ? kWatchLoad : 0) | (access.store ? kWatchStore : 0) |
+                             (access.base ? kWatchBase : 0) | (access.index ? kWatchIndex : 0);
+      emit(Extra::kWatch, static_cast<std::uint8_t>(flags), access.offset);
+      in_.slots_[slots_ - 1].uop.s = in.s;
+      in_.slots_[slots_ - 1].uop.r = in.t;
+    }
+    return true;
+  }
+
+  static bool is_user_register(const Instruction& in) {
+    if (in.op != Op::RSR && in.op != Op::WSR && in.op != Op::XSR) return false;
+    const SpecialRegister* row = find_special_register(static_cast<std::uint32_t>(in.imm));
+    return row != nullptr && (row->access & SpecialRegister::kUser) != 0;
+  }
+  static bool is_fp_register(const Instruction& in) {
+    if (in.op != Op::RUR && in.op != Op::WUR) return false;
+    const UserRegister* row = find_user_register(static_cast<std::uint32_t>(in.imm));
+    return row != nullptr && row->fp;
+  }
+
+  // The path does not go on behind this instruction.
+  void leave() {
+    ends_ = true;
+    falls_through_ = false;
+  }
+
+  // The micro-operations of one instruction. The handlers say what their fields mean.
+  void lower(const Instruction& in, std::uint32_t next) {
+    if (in.op == Op::kInvalid) {
+      emit(Op::kInvalid, 0, 0, 0, 0);
+      leave();
+      return;
+    }
+    if (is_nothing(in.op) || lower_register_access(in)) return;
+    const InstructionRow& row = instruction_row(in.op);
+    const auto imm = static_cast<std::uint32_t>(in.imm);
+    const auto imm2 = static_cast<std::uint32_t>(in.imm2);
+    if (row.is(kBranch)) {
+      const bool bit = in.op == Op::BBCI || in.op == Op::BBSI;
+      emit(in.op, in.r, in.s, in.t, bit ? 1u << imm2 : imm2);
+      emit_link(imm);
+      straight_ = false;
+    } else if (row.is(kLoop)) {
+      emit(in.op, in.r, in.s, in.t, imm);
+      emit_link(next);
+      emit_link(imm);
+      in_.add_loop_end(imm);
+      leave();
+    } else if (row.is(kCall)) {
+      const std::uint32_t increment = call_increment(in.op);
+      emit(in.op, in.r, in.s, in.t, increment == 0 ? next : (next & 0x3fffffff) | increment << 30);
+      emit_link(imm);
+      leave();
+    } else if (row.is(kJump | kReturn)) {
+      emit(in.op, in.r, in.s, in.t, imm);
+      if (in.op == Op::J) emit_link(imm);
+      leave();
+    } else {
+      lower_plain(in, imm, imm2);
+      ends_ = row.is(kEndsBlock) && in.op != Op::RSIL;
+    }
+  }
+
+  void lower_plain(const Instruction& in, std::uint32_t imm, std::uint32_t imm2) {
+    switch (in.op) {
+      case Op::EXTUI:
+        emit(in.op, in.r, static_cast<std::uint8_t>(imm), in.t,
+             static_cast<std::uint32_t>((std::uint64_t{1} << imm2) - 1));
+        return;
+      case Op::ANY4:
+      case Op::ALL4:
+        emit(in.op, in.r, in.s & 12, in.t, 0);
+        return;
+      case Op::ANY8:
+      case Op::ALL8:
+        emit(in.op, in.r, in.s & 8, in.t, 0);
+        return;
+      default:
+        emit(in.op, in.r, in.s, in.t, imm | imm2 << 16);
+        return;
+    }
+  }
+
+  // RSR, WSR, RUR and WUR of registers that are no more than words of State; and of PRID and PS.
+  bool lower_register_access(const Instruction& in) {
+    const auto number = static_cast<std::uint32_t>(in.imm);
+    if (in.op == Op::RSR || in.op == Op::WSR) {
+      const SpecialRegister* row = find_special_register(number);
+      if (row == nullptr) return false;
+      if (in.op == Op::RSR && row->number == Sr::PRID) {
+        emit(Extra::kConstant, in.t, in_.core_.prid_);
+      } else if (in.op == Op::RSR && (row->access & SpecialRegister::kPlainRead) != 0) {
+        emit(Extra::kLoadState, in.t, row->offset);
+      } else if (in.op == Op::WSR && (row->access & SpecialRegister::kPlainWrite) != 0) {
+        emit_store_state(in.t, row->offset, row->write_mask);
+      } else if (in.op == Op::WSR && row->number == Sr::PS) {
+        // PS.WOE and EXCM say whether windows are checked: what was true before is no longer known.
+        emit(Extra::kWritePs, in.t);
+        panes_checked_ = 0;
+        straight_ = false;
+      } else {
+        return false;
+      }
+      return true;
+    }
+    if (in.op == Op::RUR || in.op == Op::WUR) {
+      const UserRegister* row = find_user_register(number);
+      if (row == nullptr || row->fp) return false;
+      if (in.op == Op::RUR) {
+        emit(Extra::kLoadState, in.r, row->offset);
+      } else {
+        emit_store_state(in.t, row->offset, row->write_mask);
+      }
+      return true;
+    }
+    return false;
+  }
+
+  void emit_store_state(std::uint8_t t, std::uint32_t offset, std::uint32_t mask) {
+    emit(Extra::kStoreState, t, offset);
+    emit(nullptr, 0, 0, 0, mask);
+  }
+
+  // Where the path goes on. It belongs to the last instruction.
+  void add_end() {
+    --count_;
+    const bool loop_end = in_.loop_ends_.contains(at_);
+    emit(loop_end ? Extra::kLoopEnd : Extra::kEnd, 0, at_);
+    emit_link(at_);
+    if (loop_end) emit_link(at_);  // LBEG, once it is known
+  }
+
+  Block* allocate(unsigned instructions) {
+    if (kind_ == Build::kSingle) return reinterpret_cast<Block*>(in_.scratch_.data());
+    const std::size_t bytes = sizeof(Block) + slots_ * sizeof(Slot) + instructions;
+    Block* block = in_.cache_.allocate(bytes);
+    if (block == nullptr) {
+      in_.flush();
+      block = in_.cache_.allocate(bytes);
+    }
+    return block;
+  }
+
+  void fill(Block& block, unsigned instructions) {
+    block = Block{.pc = pc_,
+                  .cost = static_cast<std::int32_t>(instructions),
+                  .panes = static_cast<std::uint8_t>(panes_on_entry_),
+                  .count = static_cast<std::uint8_t>(instructions),
+                  .slot_count = static_cast<std::uint16_t>(slots_),
+                  .size = at_ - pc_,
+                  .next_in_page = {},
+                  .checked = nullptr,
+                  .unused = 0};
+    for (unsigned i = 0; i < slots_; ++i) {
+      Slot& slot = in_.slots_[i];
+      if (owner_[i] != kNoInstruction)
+        slot.uop.rest = static_cast<std::uint8_t>(instructions - 1 - owner_[i]);
+      std::memcpy(static_cast<void*>(block.slots() + i), &slot, sizeof slot);
+    }
+    std::memcpy(block.offsets(), offsets_.data(), instructions);
+  }
+
+  Interpreter& in_;
+  std::uint32_t pc_;
+  std::uint32_t at_;  // behind the last instruction
+  Build kind_;
+  unsigned slots_ = 0;
+  unsigned count_ = 0;                                    // instructions
+  std::array<std::uint8_t, kMaxInstructions> offsets_{};  // of each from pc_
+  std::array<std::uint8_t, kMaxSlots> owner_{};           // the instruction that a slot belongs to
+  unsigned panes_checked_ = 0;
+  unsigned panes_on_entry_ = 0;  // those that are used before the first way out
+  bool straight_;                // no way out yet
+  bool fp_checked_ = false;
+  bool ends_ = false;
+  bool falls_through_ = true;
+};
+
+Block* Core::Interpreter::build(std::uint32_t pc, Build kind) {
+  return Builder(*this, pc, kind).build();
+}
+
+Block* Core::Interpreter::lookup(std::uint32_t pc) {
+  if (flush_pending_) flush();
   Block* block = cache_.find(pc);
   return block != nullptr ? block : build(pc, Build::kCached);
 }
 
+void Core::Interpreter::flush() {
+  // More distinct ends of loops than any program has: one that keeps inventing them gets a fresh start.
+  constexpr std::size_t kManyLoopEnds = 4096;
+  flush_pending_ = false;
+  ++generation_;
+  cache_.flush();
+  if (loop_ends_.size() > kManyLoopEnds) {
+    loop_ends_.clear();
+    loop_ends_.insert(core_.state_.lend);
+  }
+}
+
 // A block that runs over a loop's end, or up to it without looking at LCOUNT there, is wrong from now on.
-void Core::Interpreter::note_loop_end(std::uint32_t address) {
-  last_lend_ = address;
+void Core::Interpreter::add_loop_end(std::uint32_t address) {
+  constexpr std::size_t kTooManyLoopEnds = 8192;
   if (!loop_ends_.insert(address).second) return;
   if (cache_.invalidate(address - 1, 1)) core_.attention_ |= kAttentionCode;
-  if (loop_ends_.size() > kMaxLoopEnds) invalidate_all();
+  if (loop_ends_.size() > kTooManyLoopEnds) invalidate_all();
 }
 
 // Reads no byte beyond the instruction's own: the next page may not be there.
@@ -158,213 +343,6 @@ bool Core::Interpreter::fetch(std::uint32_t pc, std::uint32_t& word) {
   fault_ = access;
   fault_address_ = pc;
   return false;
-}
-
-// Decodes instructions from `pc` to where the straight path ends; into the cache, or (a single one) into
-// scratch_.
-Block* Core::Interpreter::build(std::uint32_t pc, Build kind) {
-  const unsigned limit = kind == Build::kSingle ? 1 : kMaxInstructions;
-  const State& state = core_.state_;
-  const auto handler_of = [this](Op op) { return handlers_[static_cast<std::size_t>(op)]; };
-  const auto extra = [this](Extra which) {
-    return handlers_[static_cast<std::size_t>(Op::kInvalid) + 1 + static_cast<std::size_t>(which)];
-  };
-
-  unsigned slots = 0;
-  unsigned count = 0;
-  std::array<std::uint8_t, kMaxInstructions> offsets{};
-  std::array<std::uint8_t, kMaxSlots> index{};  // which instruction a slot belongs to
-  constexpr std::uint8_t kLinkSlot = 0xff;
-
-  const auto emit = [&](const void* handler, std::uint8_t r, std::uint8_t s, std::uint8_t t,
-                        std::uint32_t imm) {
-    slots_[slots].uop = Uop{handler, r, s, t, 0, imm};
-    index[slots++] = static_cast<std::uint8_t>(count);
-  };
-  const auto emit_link = [&](std::uint32_t target) {
-    slots_[slots].link = Link{cache_.unlinked(), target, 0};
-    index[slots++] = kLinkSlot;
-  };
-
-  unsigned header_panes = 0;  // checked on entry: what is used before the first way out
-  unsigned checked_panes = 0;
-  bool straight = kind != Build::kChecked;  // no way out yet
-  bool fp_checked = false;
-  bool falls_through = true;
-  const bool watching = core_.watching_data();
-  const bool user_ring = (state.ps & kPsRing) != 0 && (state.ps & kPsExcm) == 0;
-
-  std::uint32_t at = pc;
-  const bool native = core_.environment_.is_native(pc);
-  if (native) {
-    emit(extra(Extra::kNative), 0, 0, 0, 0);
-    offsets[count++] = 0;
-    at = pc + 1;
-    falls_through = false;
-  }
-  while (falls_through && count < limit) {
-    if (count != 0 && (!same_page(pc, at) || core_.environment_.is_native(at))) break;
-    std::uint32_t word = 0;
-    if (!fetch(at, word)) {
-      if (count == 0) return nullptr;
-      break;
-    }
-    const Instruction in = decode(at, word);
-    const std::uint32_t next = at + in.length;
-    if (count != 0 && !same_page(pc, next - 1)) break;
-
-    const auto imm = static_cast<std::uint32_t>(in.imm);
-    const bool known = in.op != Op::kInvalid;
-    const std::uint32_t flags = known ? instruction_row(in.op).flags : 0;
-    offsets[count] = static_cast<std::uint8_t>(at - pc);
-
-    for (unsigned n = 0; n < state.ibreaka.size(); ++n) {
-      if ((state.ibreakenable >> n & 1) != 0 && state.ibreaka[n] == at) {
-        emit(extra(Extra::kBreakpoint), 0, 0, 0, 0);
-        break;
-      }
-    }
-    const SpecialRegister* special = nullptr;
-    const UserRegister* user = nullptr;
-    if (in.op == Op::RSR || in.op == Op::WSR || in.op == Op::XSR) special = find_special_register(imm);
-    if (in.op == Op::RUR || in.op == Op::WUR) user = find_user_register(imm);
-    const bool open_to_all = special != nullptr && (special->access & SpecialRegister::kUser) != 0;
-    if (user_ring && (flags & kRing0) != 0 && !open_to_all) {
-      emit(extra(Extra::kPrivileged), 0, 0, 0, 0);
-      ++count;
-      at = next;
-      falls_through = false;
-      break;
-    }
-    if (const unsigned panes = panes_of(in); panes > checked_panes) {
-      checked_panes = panes;
-      if (straight) {
-        header_panes = panes;
-      } else {
-        emit(extra(Extra::kPanes), 0, 0, 0, panes);
-      }
-    }
-    if (((flags & kFp) != 0 || (user != nullptr && user->fp)) && !fp_checked) {
-      emit(extra(Extra::kFpCheck), 0, 0, 0, 0);
-      fp_checked = true;
-    }
-    if (watching) {
-      Uop watch{};
-      if (make_watch(in, watch)) emit(extra(Extra::kWatch), watch.r, watch.s, watch.t, watch.imm);
-    }
-
-    bool ends = !known || (flags & kEndsBlock) != 0;
-    if (is_nothing(in.op)) {
-      ends = false;
-    } else if (!known) {
-      emit(handler_of(Op::kInvalid), 0, 0, 0, 0);
-      falls_through = false;
-    } else if ((flags & kBranch) != 0) {
-      // imm is what to compare with; BBCI, BBSI: the bit as a mask.
-      const bool bit = in.op == Op::BBCI || in.op == Op::BBSI;
-      const auto operand = static_cast<std::uint32_t>(in.imm2);
-      emit(handler_of(in.op), in.r, in.s, in.t, bit ? 1u << operand : operand);
-      emit_link(imm);
-      straight = false;
-      ends = false;
-    } else if ((flags & kLoop) != 0) {
-      emit(handler_of(in.op), in.r, in.s, in.t, imm);
-      emit_link(next);
-      emit_link(imm);
-      if (loop_ends_.insert(imm).second) {
-        cache_.invalidate(imm - 1, 1);
-        if (loop_ends_.size() > kMaxLoopEnds) invalidate_all();
-      }
-      falls_through = false;
-    } else if (in.op == Op::J) {
-      emit(handler_of(in.op), 0, 0, 0, 0);
-      emit_link(imm);
-      falls_through = false;
-    } else if ((flags & kCall) != 0) {
-      const unsigned increment = in.op == Op::CALL4 || in.op == Op::CALLX4     ? 1
-                                 : in.op == Op::CALL8 || in.op == Op::CALLX8   ? 2
-                                 : in.op == Op::CALL12 || in.op == Op::CALLX12 ? 3
-                                                                               : 0;
-      const std::uint32_t back = increment == 0 ? next : (next & 0x3fffffff) | increment << 30;
-      emit(handler_of(in.op), in.r, in.s, in.t, back);
-      emit_link(imm);
-      falls_through = false;
-    } else if ((flags & (kJump | kReturn)) != 0) {
-      emit(handler_of(in.op), in.r, in.s, in.t, imm);
-      falls_through = false;
-    } else if (in.op == Op::RSR && special != nullptr &&
-               (special->access & SpecialRegister::kPlainRead) != 0) {
-      emit(extra(Extra::kLoadState), 0, 0, in.t, special->offset);
-    } else if (in.op == Op::RSR && special != nullptr && special->number == Sr::PRID) {
-      emit(extra(Extra::kConstant), 0, 0, in.t, core_.prid_);
-    } else if (in.op == Op::WSR && special != nullptr &&
-               (special->access & SpecialRegister::kPlainWrite) != 0) {
-      emit(extra(Extra::kStoreState), 0, 0, in.t, special->offset);
-      emit(nullptr, 0, 0, 0, special->write_mask);
-      ends = false;
-    } else if (in.op == Op::WSR && special != nullptr && special->number == Sr::PS) {
-      emit(extra(Extra::kWritePs), 0, 0, in.t, 0);
-      checked_panes = 0;
-      straight = false;
-      ends = false;
-    } else if (in.op == Op::RUR && user != nullptr && !user->fp) {
-      emit(extra(Extra::kLoadState), 0, 0, in.r, user->offset);
-    } else if (in.op == Op::WUR && user != nullptr && !user->fp) {
-      emit(extra(Extra::kStoreState), 0, 0, in.t, user->offset);
-      emit(nullptr, 0, 0, 0, user->write_mask);
-    } else if (in.op == Op::EXTUI) {
-      const std::uint32_t mask = static_cast<std::uint32_t>((std::uint64_t{1} << in.imm2) - 1);
-      emit(handler_of(in.op), in.r, static_cast<std::uint8_t>(in.imm), in.t, mask);
-    } else {
-      std::uint8_t s = in.s;
-      if (in.op == Op::ANY4 || in.op == Op::ALL4) s &= 12;
-      if (in.op == Op::ANY8 || in.op == Op::ALL8) s &= 8;
-      if (in.op == Op::RSIL) ends = false;
-      emit(handler_of(in.op), in.r, s, in.t, imm | static_cast<std::uint32_t>(in.imm2) << 16);
-    }
-    ++count;
-    at = next;
-    if (ends || loop_ends_.contains(at)) break;
-  }
-
-  const auto instructions = static_cast<std::uint8_t>(count);
-  if (falls_through) {
-    const bool loop_end = loop_ends_.contains(at);
-    --count;  // the end belongs to the last instruction
-    emit(extra(loop_end ? Extra::kLoopEnd : Extra::kEnd), 0, 0, 0, at);
-    emit_link(at);
-    if (loop_end) emit_link(at);  // LBEG, once it is known
-  }
-
-  Block* block = reinterpret_cast<Block*>(scratch_.data());
-  if (kind != Build::kSingle) {
-    const std::size_t bytes = sizeof(Block) + slots * sizeof(Slot) + instructions;
-    block = cache_.allocate(bytes);
-    if (block == nullptr) {
-      ++generation_;
-      cache_.flush();
-      block = cache_.allocate(bytes);
-    }
-  }
-  *block = Block{.pc = pc,
-                 .cost = instructions,
-                 .panes = static_cast<std::uint8_t>(header_panes),
-                 .count = instructions,
-                 .slot_count = static_cast<std::uint16_t>(slots),
-                 .size = at - pc,
-                 .next_in_page = {},
-                 .checked = nullptr,
-                 .unused = 0};
-  for (unsigned i = 0; i < slots; ++i) {
-    if (index[i] != kLinkSlot) slots_[i].uop.rest = static_cast<std::uint8_t>(instructions - 1 - index[i]);
-    std::memcpy(static_cast<void*>(block->slots() + i), &slots_[i], sizeof(Slot));
-  }
-  std::memcpy(block->offsets(), offsets.data(), instructions);
-  if (kind != Build::kSingle) {
-    kind == Build::kCached ? cache_.insert(block) : cache_.watch(block);
-    if (!native) core_.environment_.code_decoded(core_, pc, block->size);
-  }
-  return block;
 }
 
 }  // namespace espalier::xtensa

@@ -110,6 +110,16 @@ bool BlockCache::invalidate_in_page(std::uint32_t number, Page& page, std::uint6
   return any;
 }
 
+bool BlockCache::has_code(std::uint32_t address, std::uint32_t size) const {
+  if (size == 0) return false;
+  const std::uint32_t last = (address + (size - 1)) >> kPageBits;
+  for (std::uint32_t number = address >> kPageBits; number <= last; ++number) {
+    const auto page = pages_.find(number);
+    if (page != pages_.end() && page->second.pieces.any()) return true;
+  }
+  return false;
+}
+
 void BlockCache::flush() {
   table_.fill(&unlinked_);
   pages_.clear();

@@ -31,6 +31,8 @@ class BlockCache {
 
   // Kills the blocks that hold bytes of [address, address + size). True if there were any.
   bool invalidate(std::uint32_t address, std::uint32_t size);
+  // Whether a live block touches the pages of [address, address + size).
+  bool has_code(std::uint32_t address, std::uint32_t size) const;
   // Forgets everything and takes the memory back: no block may be in use.
   void flush();
 

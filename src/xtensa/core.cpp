@@ -255,6 +255,9 @@ bool Core::watching_data() const {
 void Core::invalidate_code(std::uint32_t address, std::uint32_t size) {
   interpreter_->invalidate(address, size);
 }
+bool Core::has_code(std::uint32_t address, std::uint32_t size) const {
+  return interpreter_->has_code(address, size);
+}
 void Core::invalidate_all_code() {
   interpreter_->invalidate_all();
 }

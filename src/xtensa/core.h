@@ -14,9 +14,10 @@ namespace espalier::xtensa {
 
 // The architectural state; a plain struct so that an engine can address every field from generated code.
 struct State {
-  // The 64 physical registers, and behind them a second place for the first 12: a window that wraps (WINDOWBASE
-  // 13 to 15) keeps its wrapped registers there, so `ar + 4 * WINDOWBASE` always has 16 registers in a row.
-  // Core::rotate_to() keeps the two in step; use Core::a() and Core::physical() from outside an engine.
+  // The 64 physical registers, and behind them a second place for the first 12: a window that wraps
+  // (WINDOWBASE 13 to 15) keeps its wrapped registers there, so `ar + 4 * WINDOWBASE` always has 16 registers
+  // in a row. Core::rotate_to() keeps the two in step; use Core::a() and Core::physical() from outside an
+  // engine.
   std::array<std::uint32_t, 64 + 12> ar{};
   std::uint32_t pc = kResetVector;
   std::uint32_t windowbase = 0;   // 0..15
@@ -68,11 +69,11 @@ class Core {
   // As the RESET pin: all state to its reset value, pc to `vector`.
   void reset(std::uint32_t vector = kResetVector);
 
-  // Runs at most `budget` instructions with the interpreter. Exact: with enough budget it stops only for the other
-  // reasons. Instructions charged by native functions (charge()) count.
+  // Runs at most `budget` instructions with the interpreter. Exact: with enough budget it stops only for the
+  // other reasons. Instructions charged by native functions (charge()) count.
   Stop run(std::uint64_t budget);
-  // Instructions executed and charged since construction; exact also when asked for from within an Environment
-  // callback during run().
+  // Instructions executed and charged since construction; exact also when asked for from within an
+  // Environment callback during run().
   std::uint64_t instructions() const { return end_ - static_cast<std::uint64_t>(left_); }
   // A native function has used up the time of `n` instructions.
   void charge(std::uint64_t n) { left_ -= static_cast<std::int64_t>(n); }
@@ -89,8 +90,8 @@ class Core {
   void set_a(unsigned n, std::uint32_t value);
   std::uint32_t physical(unsigned n) const;
   void set_physical(unsigned n, std::uint32_t value);
-  // Registers of the callee's window as seen after a CALLn and before ENTRY: n is relative to the caller's window
-  // and may exceed 15 (CALL12's a16..a19).
+  // Registers of the callee's window as seen after a CALLn and before ENTRY: n is relative to the caller's
+  // window and may exceed 15 (CALL12's a16..a19).
   std::uint32_t window_relative(unsigned n) const { return physical((state_.windowbase * 4 + n) & 63); }
   void set_window_relative(unsigned n, std::uint32_t value) {
     set_physical((state_.windowbase * 4 + n) & 63, value);
@@ -109,13 +110,16 @@ class Core {
   // True if an interrupt is pending and enabled above the present level.
   bool interrupt_ready() const;
 
-  // Raises an exception at the present pc as the hardware would: EPC1/DEPC, EXCCAUSE, EXCVADDR (for load, store
-  // and fetch causes), PS.EXCM and the vector. For native functions that touched memory they may not.
+  // Raises an exception at the present pc as the hardware would: EPC1/DEPC, EXCCAUSE, EXCVADDR (for load,
+  // store and fetch causes), PS.EXCM and the vector. For native functions that touched memory they may not.
   void raise(Cause cause, std::uint32_t vaddr = 0);
 
   // Forgets decoded code that lies within [address, address + size).
   void invalidate_code(std::uint32_t address, std::uint32_t size);
   void invalidate_all_code();
+  // Whether decoded code lies in the 4 KiB pages of [address, address + size): if not, stores there need not
+  // be reported any longer.
+  bool has_code(std::uint32_t address, std::uint32_t size) const;
 
   void archive(base::Archive& ar);
 

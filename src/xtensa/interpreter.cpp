@@ -131,11 +131,9 @@ Stop Core::Interpreter::execute(Handlers* handlers) {
 #define XTENSA_INSTRUCTION(op, ...) &&op_##op,
 #include "xtensa/isa.def"
 #undef XTENSA_INSTRUCTION
-        &&op_kInvalid,      &&extra_kEnd,        &&extra_kLoopEnd,    &&extra_kPanes,
-        &&extra_kFpCheck,   &&extra_kWatch,      &&extra_kBreakpoint, &&extra_kNative,
-        &&extra_kLoadState, &&extra_kStoreState, &&extra_kConstant,
-        &&extra_kWritePs,
-        &&extra_kPrivileged,
+        &&op_kInvalid,     &&extra_kEnd,        &&extra_kLoopEnd,    &&extra_kPanes,     &&extra_kFpCheck,
+        &&extra_kWatch,    &&extra_kBreakpoint, &&extra_kNative,     &&extra_kLoadState, &&extra_kStoreState,
+        &&extra_kConstant, &&extra_kWritePs,    &&extra_kPrivileged,
     };
     static_assert(std::size(table) == std::tuple_size_v<Handlers>);
     std::copy(std::begin(table), std::end(table), handlers->begin());
@@ -180,8 +178,8 @@ dispatch:
   panes = free_panes(*s);
   counting = s->icountlevel > core.current_interrupt_level();
   // Blocks of the cache hold no checks for privilege: the ESP32 has one ring.
-  single = counting || ((s->ps & kPsRing) != 0 && (s->ps & kPsExcm) == 0);
-  if (s->lend != last_lend_) note_loop_end(s->lend);
+  single = counting || in_user_ring();
+  if (s->lend != last_lend_) add_loop_end(last_lend_ = s->lend);
   if (single) goto single_step;
   if (!flush_pending_) {
     block = cache_.guess(s->pc);
@@ -322,7 +320,7 @@ slow_instruction:
 #include "xtensa/handlers/boolean.inc"
 #include "xtensa/handlers/fp.inc"
 #include "xtensa/handlers/slow.inc"
-// clang-format on
+  // clang-format on
 }
 
 }  // namespace espalier::xtensa

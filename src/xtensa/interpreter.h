@@ -52,6 +52,7 @@ struct Core::Interpreter {
   Stop run(std::uint64_t budget);
   void invalidate(std::uint32_t address, std::uint32_t size);
   void invalidate_all();
+  bool has_code(std::uint32_t address, std::uint32_t size) const { return cache_.has_code(address, size); }
 
  private:
   // How an out-of-line instruction went.
@@ -73,9 +74,14 @@ struct Core::Interpreter {
     kChecked,  // one that checks windows where they are used, and none of them on entry
     kSingle,   // one instruction, to be run once
   };
+  class Builder;
   Block* build(std::uint32_t pc, Build kind);
+  void flush();
   bool fetch(std::uint32_t pc, std::uint32_t& word);
-  void note_loop_end(std::uint32_t address);
+  void add_loop_end(std::uint32_t address);
+
+  // The ESP32 has one ring: only a test can set PS.RING.
+  bool in_user_ring() const { return (core_.state_.ps & kPsRing) != 0 && (core_.state_.ps & kPsExcm) == 0; }
 
   // slow_paths.cpp. They expect an exact state: pc, left_. False: an exception was raised.
   bool load(std::uint32_t address, unsigned size, std::uint32_t& value);

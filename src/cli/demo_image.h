@@ -1,0 +1,13 @@
+// The guest that `run --demo` boots: guest/http_server, packed.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace espalier::cli {
+
+// guest/http_server/http_server.bin: flash from image::kBootloaderOffset (0x1000) on, so what
+// image::flash_image_from_bytes() takes as it is.
+std::span<const std::uint8_t> demo_image();
+
+}  // namespace espalier::cli

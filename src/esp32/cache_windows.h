@@ -1,5 +1,5 @@
-// Keeps the cache windows in step: the MMU tables and the cache's switches on one side, flash and external RAM on
-// the other, host mappings in between.
+// Keeps the cache windows in step: the MMU tables and the cache's switches on one side, flash and external
+// RAM on the other, host mappings in between.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,8 @@ namespace espalier::esp32 {
 class CacheWindows {
  public:
   // Takes the callbacks of all three devices.
-  CacheWindows(devices::Dport& dport, devices::CacheMmu& mmu, devices::FlashStorage& flash, MemoryMap& memory);
+  CacheWindows(devices::Dport& dport, devices::CacheMmu& mmu, devices::FlashStorage& flash,
+               MemoryMap& memory);
   CacheWindows(const CacheWindows&) = delete;
   CacheWindows& operator=(const CacheWindows&) = delete;
 

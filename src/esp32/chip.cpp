@@ -14,7 +14,8 @@ using devices::ResetKind;
 using devices::ResetScope;
 using devices::TimerGroup;
 
-// Where a device lies (ESP-IDF soc/esp32/register/soc/reg_base.h) and which of DPORT's reset bits are its own.
+// Where a device lies (ESP-IDF soc/esp32/register/soc/reg_base.h) and which of DPORT's reset bits are its
+// own.
 struct Chip::Row {
   std::uint32_t address;
   std::uint32_t size;
@@ -44,7 +45,8 @@ const Chip::Row Chip::kRows[] = {
     {0x3ff02000, devices::Rsa::kSize, [](Chip& c) -> Device& { return c.rsa; }, kCrypto, Dport::kRsa},
     {0x3ff03000, devices::Sha::kSize, [](Chip& c) -> Device& { return c.sha; }, kCrypto, Dport::kSha},
     {0x3ff10000, devices::CacheMmu::kSize, [](Chip& c) -> Device& { return c.cache_mmu; }},
-    {0x3ff40000, devices::Uart::kSize, [](Chip& c) -> Device& { return c.uart[0]; }, kPeripheral, Dport::kUart0},
+    {0x3ff40000, devices::Uart::kSize, [](Chip& c) -> Device& { return c.uart[0]; }, kPeripheral,
+     Dport::kUart0},
     {0x3ff42000, devices::SpiFlashController::kSize, [](Chip& c) -> Device& { return c.spi1; }},
     {0x3ff43000, devices::SpiFlashController::kSize, [](Chip& c) -> Device& { return c.spi0; }},
     {0x3ff44000, devices::Gpio::kSize, [](Chip& c) -> Device& { return c.gpio; }},
@@ -53,24 +55,43 @@ const Chip::Row Chip::kRows[] = {
     {0x3ff48400, devices::RtcIo::kSize, [](Chip& c) -> Device& { return c.rtc_io; }},
     {0x3ff48800, devices::Sens::kSize, [](Chip& c) -> Device& { return c.sens; }},
     {0x3ff49000, devices::IoMux::kSize, [](Chip& c) -> Device& { return c.io_mux; }},
+    {0x3ff4c000, devices::Uhci::kSize, [](Chip& c) -> Device& { return c.uhci[1]; }, kPeripheral,
+     Dport::kUhci1},
     {0x3ff4e000, devices::RegI2c::kSize, [](Chip& c) -> Device& { return c.regi2c; }},
-    {0x3ff50000, devices::Uart::kSize, [](Chip& c) -> Device& { return c.uart[1]; }, kPeripheral, Dport::kUart1},
-    {0x3ff53000, devices::I2c::kSize, [](Chip& c) -> Device& { return c.i2c[0]; }, kPeripheral, Dport::kI2cExt0},
+    {0x3ff4f000, devices::I2s::kSize, [](Chip& c) -> Device& { return c.i2s[0]; }, kPeripheral, Dport::kI2s0},
+    {0x3ff50000, devices::Uart::kSize, [](Chip& c) -> Device& { return c.uart[1]; }, kPeripheral,
+     Dport::kUart1},
+    {0x3ff53000, devices::I2c::kSize, [](Chip& c) -> Device& { return c.i2c[0]; }, kPeripheral,
+     Dport::kI2cExt0},
+    {0x3ff54000, devices::Uhci::kSize, [](Chip& c) -> Device& { return c.uhci[0]; }, kPeripheral,
+     Dport::kUhci0},
     {0x3ff56000, devices::Rmt::kSize, [](Chip& c) -> Device& { return c.rmt; }, kPeripheral, Dport::kRmt},
     {0x3ff57000, devices::Pcnt::kSize, [](Chip& c) -> Device& { return c.pcnt; }, kPeripheral, Dport::kPcnt},
     {0x3ff59000, devices::Ledc::kSize, [](Chip& c) -> Device& { return c.ledc; }, kPeripheral, Dport::kLedc},
     {0x3ff5a000, devices::Efuse::kSize, [](Chip& c) -> Device& { return c.efuse; }},
     {0x3ff5b000, devices::FlashEncryption::kSize, [](Chip& c) -> Device& { return c.flash_encryption; }},
-    {0x3ff5e000, devices::Mcpwm::kSize, [](Chip& c) -> Device& { return c.mcpwm[0]; }, kPeripheral, Dport::kPwm0},
+    {0x3ff5e000, devices::Mcpwm::kSize, [](Chip& c) -> Device& { return c.mcpwm[0]; }, kPeripheral,
+     Dport::kPwm0},
     {0x3ff5f000, TimerGroup::kSize, [](Chip& c) -> Device& { return c.timer_group[0]; }, kPeripheral,
      Dport::kTimerGroup0},
     {0x3ff60000, TimerGroup::kSize, [](Chip& c) -> Device& { return c.timer_group[1]; }, kPeripheral,
      Dport::kTimerGroup1},
+    {0x3ff64000, devices::GpSpi::kSize, [](Chip& c) -> Device& { return c.spi2; }, kPeripheral, Dport::kSpi2},
+    {0x3ff65000, devices::GpSpi::kSize, [](Chip& c) -> Device& { return c.spi3; }, kPeripheral, Dport::kSpi3},
     {0x3ff66000, devices::Syscon::kSize, [](Chip& c) -> Device& { return c.syscon; }},
-    {0x3ff67000, devices::I2c::kSize, [](Chip& c) -> Device& { return c.i2c[1]; }, kPeripheral, Dport::kI2cExt1},
-    {0x3ff69000, devices::OpenEth::kSize, [](Chip& c) -> Device& { return c.open_eth; }, kRadio, Dport::kEmac},
-    {0x3ff6c000, devices::Mcpwm::kSize, [](Chip& c) -> Device& { return c.mcpwm[1]; }, kPeripheral, Dport::kPwm1},
-    {0x3ff6e000, devices::Uart::kSize, [](Chip& c) -> Device& { return c.uart[2]; }, kPeripheral, Dport::kUart2},
+    {0x3ff67000, devices::I2c::kSize, [](Chip& c) -> Device& { return c.i2c[1]; }, kPeripheral,
+     Dport::kI2cExt1},
+    {0x3ff68000, devices::Sdmmc::kSize, [](Chip& c) -> Device& { return c.sdmmc; }, kRadio, Dport::kSdioHost},
+    {0x3ff69000, devices::OpenEth::kSize, [](Chip& c) -> Device& { return c.open_eth; }, kRadio,
+     Dport::kEmac},
+    {0x3ff6a000, devices::EmacMac::kSize, [](Chip& c) -> Device& { return c.emac_mac; }, kRadio,
+     Dport::kEmac},
+    {0x3ff6b000, devices::Twai::kSize, [](Chip& c) -> Device& { return c.twai; }, kPeripheral, Dport::kTwai},
+    {0x3ff6c000, devices::Mcpwm::kSize, [](Chip& c) -> Device& { return c.mcpwm[1]; }, kPeripheral,
+     Dport::kPwm1},
+    {0x3ff6d000, devices::I2s::kSize, [](Chip& c) -> Device& { return c.i2s[1]; }, kPeripheral, Dport::kI2s1},
+    {0x3ff6e000, devices::Uart::kSize, [](Chip& c) -> Device& { return c.uart[2]; }, kPeripheral,
+     Dport::kUart2},
     {devices::Wdev::kBase, devices::Wdev::kSize, [](Chip& c) -> Device& { return c.wdev; }},
 };
 
@@ -108,6 +129,16 @@ const Chip::Interrupt Chip::kInterrupts[] = {
     {kSourcePwm1, [](Chip& c) -> IrqLine& { return c.mcpwm[1].irq(); }},
     {kSourceI2cExt0, [](Chip& c) -> IrqLine& { return c.i2c[0].irq(); }},
     {kSourceI2cExt1, [](Chip& c) -> IrqLine& { return c.i2c[1].irq(); }},
+    {kSourceI2s0, [](Chip& c) -> IrqLine& { return c.i2s[0].irq(); }},
+    {kSourceI2s1, [](Chip& c) -> IrqLine& { return c.i2s[1].irq(); }},
+    {kSourceSpi2, [](Chip& c) -> IrqLine& { return c.spi2.irq(); }},
+    {kSourceSpi3, [](Chip& c) -> IrqLine& { return c.spi3.irq(); }},
+    {kSourceSpi2Dma, [](Chip& c) -> IrqLine& { return c.spi2.dma_irq(); }},
+    {kSourceSpi3Dma, [](Chip& c) -> IrqLine& { return c.spi3.dma_irq(); }},
+    {kSourceUhci0, [](Chip& c) -> IrqLine& { return c.uhci[0].irq(); }},
+    {kSourceUhci1, [](Chip& c) -> IrqLine& { return c.uhci[1].irq(); }},
+    {kSourceTwai, [](Chip& c) -> IrqLine& { return c.twai.irq(); }},
+    {kSourceSdioHost, [](Chip& c) -> IrqLine& { return c.sdmmc.irq(); }},
     {kSourceEthMac, [](Chip& c) -> IrqLine& { return c.open_eth.irq; }},
 };
 
@@ -140,6 +171,13 @@ Chip::Chip(devices::Context context, devices::DmaBus& dma, devices::FlashStorage
       pcnt(context),
       mcpwm{devices::Mcpwm("mcpwm0", context), devices::Mcpwm("mcpwm1", context)},
       i2c{devices::I2c("i2c0", context), devices::I2c("i2c1", context)},
+      i2s{devices::I2s("i2s0", dma, context), devices::I2s("i2s1", dma, context)},
+      spi2("spi2", dma, context),
+      spi3("spi3", dma, context),
+      uhci{devices::Uhci("uhci0", dma, context), devices::Uhci("uhci1", dma, context)},
+      twai(context),
+      sdmmc(context),
+      emac_mac(context),
       open_eth(context, dma) {
   if (!psram.empty()) psram_chip.emplace(psram);
   for (devices::SpiFlashController* spi : {&spi0, &spi1}) {
@@ -156,8 +194,8 @@ Chip::Chip(devices::Context context, devices::DmaBus& dma, devices::FlashStorage
 
 void Chip::connect_interrupts() {
   for (const Interrupt& row : kInterrupts) row.line(*this).connect(interrupt_matrix.input(row.source));
-  // GPIO has a line for each core, but they are one source in each core's half of the matrix; firmware enables a
-  // pin for the core that it routed the source to.
+  // GPIO has a line for each core, but they are one source in each core's half of the matrix; firmware
+  // enables a pin for the core that it routed the source to.
   for (unsigned cpu = 0; cpu < 2; ++cpu) {
     gpio.irq(cpu).connect([this](bool) {
       interrupt_matrix.set_source(kSourceGpio, gpio.irq(0).level() || gpio.irq(1).level());
@@ -182,7 +220,9 @@ void Chip::connect_control() {
   rtc_cntl.on_wake = [this] { set_sleep(false); };
   for (TimerGroup& group : timer_group) {
     group.on_reset = reset;
-    group.slow_clock_hz = [this](TimerGroup::CalibrationClock clock) { return rtc_cntl.calibration_hz(clock); };
+    group.slow_clock_hz = [this](TimerGroup::CalibrationClock clock) {
+      return rtc_cntl.calibration_hz(clock);
+    };
   }
   dport.on_cpu_clock_change = [this] { update_clocks(); };
   syscon.on_clock_change = [this] { update_clocks(); };
@@ -200,6 +240,7 @@ void Chip::connect_control() {
     rtc_cntl.set_wake_source(devices::RtcCntl::WakeSource::kGpio, true);
     rtc_cntl.set_wake_source(devices::RtcCntl::WakeSource::kGpio, false);
   };
+  gpio.on_signal = [this](unsigned signal, bool level) { pcnt.input(signal, level); };
   sens.on_touch = [this] {
     rtc_cntl.set_wake_source(devices::RtcCntl::WakeSource::kTouch, true);
     rtc_cntl.set_wake_source(devices::RtcCntl::WakeSource::kTouch, false);
@@ -212,7 +253,8 @@ void Chip::set_rtc_fast_memory(std::span<const std::uint8_t> memory) {
 
 void Chip::mount(DeviceBus& bus) {
   const auto blocks = devices::plain_blocks();
-  for (std::size_t i = 0; i < blocks.size(); ++i) bus.mount(blocks[i].base, blocks[i].size, *plain_blocks_[i]);
+  for (std::size_t i = 0; i < blocks.size(); ++i)
+    bus.mount(blocks[i].base, blocks[i].size, *plain_blocks_[i]);
   for (const Row& row : kRows) bus.mount(row.address, row.size, row.device(*this));
 }
 
@@ -269,15 +311,23 @@ void Chip::update_clocks() {
   const std::uint32_t apb_hz = asleep_ ? 0 : now.apb_hz;
   for (TimerGroup& group : timer_group) group.set_apb_hz(apb_hz);
   frc_timer.set_apb_hz(apb_hz);
-  if (!asleep_)
+  if (!asleep_) {
     for (devices::Uart& u : uart) u.set_apb_hz(apb_hz);
+    for (devices::Mcpwm& m : mcpwm) m.set_apb_hz(apb_hz);
+    for (devices::I2c& bus : i2c) bus.set_apb_hz(apb_hz);
+    for (devices::GpSpi* spi : {&spi2, &spi3}) spi->set_apb_hz(apb_hz);
+    ledc.set_apb_hz(apb_hz);
+    rmt.set_apb_hz(apb_hz);
+    twai.set_apb_hz(apb_hz);
+  }
   if (on_clocks) on_clocks(now);
 }
 
 void Chip::set_sleep(bool asleep) {
   if (asleep) {
     std::uint32_t levels = 0;
-    for (unsigned pin = 0; pin < devices::RtcIo::kRtcPins; ++pin) levels |= std::uint32_t{rtc_io.level(pin)} << pin;
+    for (unsigned pin = 0; pin < devices::RtcIo::kRtcPins; ++pin)
+      levels |= std::uint32_t{rtc_io.level(pin)} << pin;
     rtc_cntl.set_ext0_pad(rtc_io.ext0_level());
     rtc_cntl.set_rtc_pads(levels);
   }

@@ -1,4 +1,5 @@
-// The ESP32 as a set of peripherals: which there are, where they lie, what their interrupt lines and resets are.
+// The ESP32 as a set of peripherals: which there are, where they lie, what their interrupt lines and resets
+// are.
 #pragma once
 
 #include <array>
@@ -16,11 +17,14 @@
 #include "devices/dma.h"
 #include "devices/dport.h"
 #include "devices/efuse.h"
+#include "devices/emac_mac.h"
 #include "devices/flash_encryption.h"
 #include "devices/flash_storage.h"
 #include "devices/frc_timer.h"
+#include "devices/gp_spi.h"
 #include "devices/gpio.h"
 #include "devices/i2c.h"
+#include "devices/i2s.h"
 #include "devices/interrupt_matrix.h"
 #include "devices/io_mux.h"
 #include "devices/ledc.h"
@@ -35,13 +39,16 @@
 #include "devices/rsa.h"
 #include "devices/rtc_cntl.h"
 #include "devices/rtc_io.h"
+#include "devices/sdmmc.h"
 #include "devices/sens.h"
 #include "devices/sha.h"
 #include "devices/spi_flash_chip.h"
 #include "devices/spi_flash_controller.h"
 #include "devices/syscon.h"
 #include "devices/timer_group.h"
+#include "devices/twai.h"
 #include "devices/uart.h"
+#include "devices/uhci.h"
 #include "devices/wdev.h"
 #include "esp32/device_bus.h"
 
@@ -60,13 +67,13 @@ struct ChipOptions {
 class Chip {
  public:
   // `psram` is external RAM's contents, empty without it.
-  Chip(devices::Context context, devices::DmaBus& dma, devices::FlashStorage& flash, std::span<std::uint8_t> psram,
-       const ChipOptions& options);
+  Chip(devices::Context context, devices::DmaBus& dma, devices::FlashStorage& flash,
+       std::span<std::uint8_t> psram, const ChipOptions& options);
   Chip(const Chip&) = delete;
   Chip& operator=(const Chip&) = delete;
 
-  // Told of a reset that a device asks for, of anything that changes core_runs(), of APP_CPU leaving its reset,
-  // and of the CPU's and APB's frequencies.
+  // Told of a reset that a device asks for, of anything that changes core_runs(), of APP_CPU leaving its
+  // reset, and of the CPU's and APB's frequencies.
   devices::ResetRequest on_reset;
   std::function<void()> on_core_gates;
   std::function<void()> on_app_cpu_start;
@@ -113,6 +120,12 @@ class Chip {
   devices::Pcnt pcnt;
   std::array<devices::Mcpwm, 2> mcpwm;
   std::array<devices::I2c, 2> i2c;
+  std::array<devices::I2s, 2> i2s;
+  devices::GpSpi spi2, spi3;
+  std::array<devices::Uhci, 2> uhci;
+  devices::Twai twai;
+  devices::Sdmmc sdmmc;
+  devices::EmacMac emac_mac;
   devices::OpenEth open_eth;
 
  private:

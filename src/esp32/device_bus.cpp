@@ -28,7 +28,8 @@ DeviceBus::Target DeviceBus::find(std::uint32_t address) const {
 std::uint32_t& DeviceBus::unknown(std::uint32_t address, bool write) {
   const auto [at, first] = unknown_.try_emplace(address, 0);
   if (first)
-    log_.debug(base::LogArea::kUnimp, "no device: first {} of register {:#010x}", write ? "write" : "read", address);
+    log_.debug(base::LogArea::kUnimp, "no device: first {} of register {:#010x}", write ? "write" : "read",
+               address);
   return at->second;
 }
 

@@ -18,9 +18,10 @@ class DeviceBus {
  public:
   explicit DeviceBus(base::Logger& log) : log_(log) { slots_.fill(kNothing); }
 
-  // Mounts `device` so that its register `device_offset` lies at `address`; both multiples of 256 bytes. A later
-  // mount takes the place of an earlier one where they overlap.
-  void mount(std::uint32_t address, std::uint32_t size, devices::Device& device, std::uint32_t device_offset = 0);
+  // Mounts `device` so that its register `device_offset` lies at `address`; both multiples of 256 bytes. A
+  // later mount takes the place of an earlier one where they overlap.
+  void mount(std::uint32_t address, std::uint32_t size, devices::Device& device,
+             std::uint32_t device_offset = 0);
 
   static bool contains(std::uint32_t address) {
     return address - kPeripheralBase < kPeripheralSize || address - kAhbPeripheralBase < kAhbPeripheralSize;
@@ -39,7 +40,7 @@ class DeviceBus {
     std::uint32_t address, device_offset;
   };
   struct Target {
-    const Mount* mount;      // nullptr: nothing there
+    const Mount* mount;       // nullptr: nothing there
     std::uint32_t register_;  // word-aligned offset within the device, or address
   };
   Target find(std::uint32_t address) const;

@@ -25,8 +25,8 @@ std::shared_ptr<const SharedPages> copy_to_pages(const char* name, std::span<con
 std::shared_ptr<const RomPages> make_rom_pages(const rom::Rom& rom) {
   auto pages = std::make_shared<RomPages>();
   pages->code[0] = copy_to_pages("espalier-rom", rom.code(0));
-  pages->code[1] =
-      rom.code(1).data() == rom.code(0).data() ? pages->code[0] : copy_to_pages("espalier-rom-app", rom.code(1));
+  pages->code[1] = rom.code(1).data() == rom.code(0).data() ? pages->code[0]
+                                                            : copy_to_pages("espalier-rom-app", rom.code(1));
   pages->data = copy_to_pages("espalier-rom-data", rom.data());
   return pages;
 }
@@ -46,7 +46,8 @@ std::expected<std::unique_ptr<Machine>, std::string> Machine::create(const Machi
   }
 }
 
-Machine::Machine(const MachineOptions& options, base::Logger log, std::unique_ptr<devices::FlashStorage> flash)
+Machine::Machine(const MachineOptions& options, base::Logger log,
+                 std::unique_ptr<devices::FlashStorage> flash)
     : log_(std::move(log)),
       rom_(options.rom),
       reset_limit_(options.reset_limit),
@@ -60,11 +61,13 @@ Machine::Machine(const MachineOptions& options, base::Logger log, std::unique_pt
       flash_(std::move(flash)),
       device_bus_(log_),
       bus_(memory_, device_bus_, log_),
-      chip_(std::make_unique<Chip>(devices::Context{events_, log_}, bus_, *flash_, memory_.psram(), options.chip)),
+      chip_(std::make_unique<Chip>(devices::Context{events_, log_}, bus_, *flash_, memory_.psram(),
+                                   options.chip)),
       windows_(std::make_unique<CacheWindows>(chip_->dport, chip_->cache_mmu, *flash_, memory_)),
       scheduler_(clock_, events_, [this] {
         for (unsigned cpu = 0; cpu < cores_.size(); ++cpu)
-          cores_[cpu] = std::make_unique<Core>(cpu, kPrid[cpu], memory_.view(cpu), static_cast<xtensa::Environment&>(*this));
+          cores_[cpu] = std::make_unique<Core>(cpu, kPrid[cpu], memory_.view(cpu),
+                                               static_cast<xtensa::Environment&>(*this));
         return std::array{cores_[0].get(), cores_[1].get()};
       }()) {
   connect();
@@ -133,9 +136,10 @@ void Machine::carry_out_resets() {
                devices::reset_cause_name(reset.cause));
     const bool app_only = reset.scope == ResetScope::kAppCpu;
     if (!app_only && reset_limit_ && resets_ >= *reset_limit_) {
-      stop({Halt::Kind::kResetLimit, fmt::format("the chip was reset {} times after power-on, more than --reset-limit "
-                                                 "allows; the last cause was {}",
-                                                 resets_ + 1, devices::reset_cause_name(reset.cause))});
+      stop({Halt::Kind::kResetLimit,
+            fmt::format("the chip was reset {} times after power-on, more than --reset-limit "
+                        "allows; the last cause was {}",
+                        resets_ + 1, devices::reset_cause_name(reset.cause))});
       return;
     }
     if (!app_only) ++resets_;
@@ -179,7 +183,9 @@ Access Machine::fetch(Core& core, std::uint32_t address, std::uint8_t (&bytes)[4
   return bus_.fetch(core.index(), address, bytes);
 }
 
-void Machine::code_decoded(Core&, std::uint32_t address, std::uint32_t size) { memory_.watch_code(address, size); }
+void Machine::code_decoded(Core&, std::uint32_t address, std::uint32_t size) {
+  memory_.watch_code(address, size);
+}
 
 void Machine::call_native(Core& core, std::uint32_t pc) {
   rom_->rom().call(core, pc, [this](Core& stopped, const std::string& line) {
@@ -188,7 +194,9 @@ void Machine::call_native(Core& core, std::uint32_t pc) {
   });
 }
 
-std::uint64_t Machine::cycles(const Core&) { return clock_.cycles(); }
+std::uint64_t Machine::cycles(const Core&) {
+  return clock_.cycles();
+}
 
 void Machine::compare_changed(Core& core, unsigned n) {
   auto& timer = compare_timers_[core.index()][n];

@@ -1,4 +1,5 @@
-// A whole machine: two cores, memory, peripherals and virtual time. It knows nothing of the host but its clock.
+// A whole machine: two cores, memory, peripherals and virtual time. It knows nothing of the host but its
+// clock.
 #pragma once
 
 #include <array>
@@ -37,12 +38,12 @@ class SharedRom {
 };
 
 struct MachineOptions {
-  std::shared_ptr<const SharedRom> rom;                 // required
-  std::shared_ptr<const devices::FlashImage> flash;     // required
-  std::uint32_t psram_size = 0;                         // bytes: 0, 2 MiB or 4 MiB
+  std::shared_ptr<const SharedRom> rom;              // required
+  std::shared_ptr<const devices::FlashImage> flash;  // required
+  std::uint32_t psram_size = 0;                      // bytes: 0, 2 MiB or 4 MiB
   ClockMode clock = ClockMode::kRealtime;
   ChipOptions chip;
-  std::optional<std::uint32_t> reset_limit;             // resets after power-on before the machine stops
+  std::optional<std::uint32_t> reset_limit;  // resets after power-on before the machine stops
 };
 
 // Why a machine has stopped for good.
@@ -107,8 +108,10 @@ class Machine final : private xtensa::Environment {
   void set_cpu_frequency(std::uint32_t hz);
 
   // xtensa::Environment
-  xtensa::Access load(xtensa::Core& core, std::uint32_t address, unsigned size, std::uint32_t& value) override;
-  xtensa::Access store(xtensa::Core& core, std::uint32_t address, unsigned size, std::uint32_t value) override;
+  xtensa::Access load(xtensa::Core& core, std::uint32_t address, unsigned size,
+                      std::uint32_t& value) override;
+  xtensa::Access store(xtensa::Core& core, std::uint32_t address, unsigned size,
+                       std::uint32_t value) override;
   xtensa::Access fetch(xtensa::Core& core, std::uint32_t address, std::uint8_t (&bytes)[4]) override;
   void code_decoded(xtensa::Core& core, std::uint32_t address, std::uint32_t size) override;
   bool is_native(std::uint32_t pc) const override { return rom_->rom().is_native(pc); }

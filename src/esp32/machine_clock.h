@@ -4,8 +4,8 @@
 #include <cstdint>
 
 #include "base/archive.h"
-#include "base/time.h"
 #include "base/event_queue.h"
+#include "base/time.h"
 #include "xtensa/core.h"
 
 namespace espalier::esp32 {

@@ -40,10 +40,22 @@ std::uint8_t* reserve(std::size_t size, int protection) {
 unsigned rights(std::uint8_t attribute) {
   constexpr unsigned kMayRead = MemoryMap::kMayRead, kMayWrite = MemoryMap::kMayWrite;
   constexpr unsigned kMayExecute = MemoryMap::kMayExecute;
-  static constexpr std::array<std::uint8_t, 16> kRights = {
-      kMayRead | kMayWrite, kMayRead | kMayWrite | kMayExecute, kMayRead | kMayWrite | kMayExecute, kMayExecute,
-      kMayRead | kMayWrite | kMayExecute, kMayRead | kMayWrite | kMayExecute, 0, 0, 0, 0, 0, 0, 0, 0,
-      kMayRead | kMayWrite, 0};
+  static constexpr std::array<std::uint8_t, 16> kRights = {kMayRead | kMayWrite,
+                                                           kMayRead | kMayWrite | kMayExecute,
+                                                           kMayRead | kMayWrite | kMayExecute,
+                                                           kMayExecute,
+                                                           kMayRead | kMayWrite | kMayExecute,
+                                                           kMayRead | kMayWrite | kMayExecute,
+                                                           0,
+                                                           0,
+                                                           0,
+                                                           0,
+                                                           0,
+                                                           0,
+                                                           0,
+                                                           0,
+                                                           kMayRead | kMayWrite,
+                                                           0};
   return kRights[attribute & 15];
 }
 
@@ -72,8 +84,8 @@ struct MemoryMap::View {
   std::uint8_t* attributes = reserve(kAttributeBytes, PROT_READ | PROT_WRITE);
   std::array<std::uint8_t, 8> instruction_region{}, data_region{};
   std::uint8_t cache_buses = 0;
-  // What each 64 KiB page of 0x3F400000..0x3F7FFFFF and 0x40000000..0x40BFFFFF, and each 32 KiB page of PSRAM's
-  // window shows.
+  // What each 64 KiB page of 0x3F400000..0x3F7FFFFF and 0x40000000..0x40BFFFFF, and each 32 KiB page of
+  // PSRAM's window shows.
   std::array<WindowPage, 64> drom;
   std::array<WindowPage, 192> irom;
   std::array<bool, 128> psram{};
@@ -124,7 +136,9 @@ MemoryMap::MemoryMap(std::shared_ptr<const RomPages> rom, std::uint32_t psram_si
 
 MemoryMap::~MemoryMap() = default;
 
-xtensa::MemoryView MemoryMap::view(unsigned cpu) const { return {views_[cpu]->base, views_[cpu]->attributes}; }
+xtensa::MemoryView MemoryMap::view(unsigned cpu) const {
+  return {views_[cpu]->base, views_[cpu]->attributes};
+}
 
 void MemoryMap::map_fixed(unsigned cpu, std::uint32_t address, std::size_t size, int fd, std::int64_t offset,
                           bool writable) {
@@ -136,8 +150,8 @@ void MemoryMap::map_fixed(unsigned cpu, std::uint32_t address, std::size_t size,
 }
 
 void MemoryMap::map_flash(unsigned cpu, std::uint32_t address, WindowPage page) {
-  // The first 8 KiB of the instruction bus's page 0x400C0000 are RTC fast memory, which the window cannot hide;
-  // pages below it are ROM and SRAM.
+  // The first 8 KiB of the instruction bus's page 0x400C0000 are RTC fast memory, which the window cannot
+  // hide; pages below it are ROM and SRAM.
   const std::uint32_t start = address & ~(kFlashPage - 1);
   const std::uint32_t first = start < kIromBase && start + kFlashPage > kIromBase ? kIromBase : start;
   if (!in_flash_window(first)) return;
@@ -203,8 +217,8 @@ std::uint8_t MemoryMap::attributes_of(unsigned cpu, std::uint32_t address) const
     bits = kPageLoad32 | kPageLoadNarrow;
   } else if (in_flash_window(address)) {
     const bool drom = address - kDromBase < kDromSize;
-    const WindowPage& page = drom ? view.drom[(address - kDromBase) / kFlashPage]
-                                  : view.irom[(address - kRomCode) / kFlashPage];
+    const WindowPage& page =
+        drom ? view.drom[(address - kDromBase) / kFlashPage] : view.irom[(address - kRomCode) / kFlashPage];
     if (view.window_on(address) && page.fd >= 0) bits = kPageLoad32 | (drom ? kPageLoadNarrow : kPageFetch);
   } else if (address - kPsramBase < kPsramSize) {
     if (view.window_on(address) && view.psram[(address - kPsramBase) / kPsramPage])
@@ -257,7 +271,8 @@ std::uint8_t* MemoryMap::plain(unsigned cpu, std::uint32_t address) {
   if (in_flash_window(address))
     return view.window_on(address) && view.flash_page(address).fd >= 0 ? view.base + address : nullptr;
   if (address - kPsramBase < kPsramSize)
-    return view.window_on(address) && view.psram[(address - kPsramBase) / kPsramPage] ? view.base + address : nullptr;
+    return view.window_on(address) && view.psram[(address - kPsramBase) / kPsramPage] ? view.base + address
+                                                                                      : nullptr;
   const Segment* s = segment_at(address);
   if (!s || !s->straight || (s->offset == kRtcFastOffset && cpu != 0)) return nullptr;
   return view.base + address;
@@ -269,7 +284,9 @@ bool MemoryMap::is_ram(std::uint32_t address) const {
   return s && s->straight;
 }
 
-bool MemoryMap::word_only(std::uint32_t address) { return address >= kRomCode && address < kIromEnd; }
+bool MemoryMap::word_only(std::uint32_t address) {
+  return address >= kRomCode && address < kIromEnd;
+}
 
 void MemoryMap::watch_code(std::uint32_t address, std::uint32_t size) {
   for (std::uint32_t at = address & ~(kGranule - 1); at < address + size; at += kGranule) {
@@ -304,12 +321,15 @@ void MemoryMap::stored(std::uint32_t address, std::uint32_t size) {
       invalidate_(alias.straight ? alias.address + within : alias.address + alias.size - kGranule - within,
                   kGranule);
       if (granules == 0 && alias.straight)
-        for (unsigned cpu = 0; cpu < views_.size(); ++cpu) refresh(cpu, alias.address + (within & ~(kPage - 1)), kPage);
+        for (unsigned cpu = 0; cpu < views_.size(); ++cpu)
+          refresh(cpu, alias.address + (within & ~(kPage - 1)), kPage);
     }
   }
 }
 
-std::span<std::uint8_t> MemoryMap::psram() { return {ram_.data() + kPsramOffset, psram_size_}; }
+std::span<std::uint8_t> MemoryMap::psram() {
+  return {ram_.data() + kPsramOffset, psram_size_};
+}
 
 void MemoryMap::archive(base::Archive& ar) {
   ar.section("ram");

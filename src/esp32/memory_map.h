@@ -18,8 +18,8 @@ namespace espalier::esp32 {
 inline constexpr std::uint32_t kKiB = 1024;
 inline constexpr std::uint32_t kMiB = 1024 * kKiB;
 
-inline constexpr std::uint32_t kDromBase = 0x3f400000, kDromSize = 4 * kMiB;      // flash, data bus
-inline constexpr std::uint32_t kPsramBase = 0x3f800000, kPsramSize = 4 * kMiB;    // external RAM, data bus
+inline constexpr std::uint32_t kDromBase = 0x3f400000, kDromSize = 4 * kMiB;    // flash, data bus
+inline constexpr std::uint32_t kPsramBase = 0x3f800000, kPsramSize = 4 * kMiB;  // external RAM, data bus
 inline constexpr std::uint32_t kPeripheralBase = 0x3ff00000, kPeripheralSize = 0x80000;
 inline constexpr std::uint32_t kRtcFastData = 0x3ff80000, kRtcFastSize = 8 * kKiB;
 inline constexpr std::uint32_t kRomData = 0x3ff90000, kRomDataSize = 64 * kKiB;
@@ -27,12 +27,12 @@ inline constexpr std::uint32_t kSram2 = 0x3ffae000, kSram2Size = 200 * kKiB;
 inline constexpr std::uint32_t kSram1Data = 0x3ffe0000, kSram1Size = 128 * kKiB;
 inline constexpr std::uint32_t kRomCode = 0x40000000, kRomCodeSize = 448 * kKiB;
 inline constexpr std::uint32_t kSram0 = 0x40070000, kSram0Size = 192 * kKiB;
-inline constexpr std::uint32_t kSram1Code = 0x400a0000;                            // words in reversed order
+inline constexpr std::uint32_t kSram1Code = 0x400a0000;  // words in reversed order
 inline constexpr std::uint32_t kRtcFastCode = 0x400c0000;
-inline constexpr std::uint32_t kIromBase = 0x400c2000, kIromEnd = 0x40c00000;     // flash, instruction bus
+inline constexpr std::uint32_t kIromBase = 0x400c2000, kIromEnd = 0x40c00000;  // flash, instruction bus
 inline constexpr std::uint32_t kRtcSlow = 0x50000000, kRtcSlowSize = 8 * kKiB;
 inline constexpr std::uint32_t kAhbPeripheralBase = 0x60000000, kAhbPeripheralSize = 0x40000;
-inline constexpr std::uint32_t kAhbPeripheralOffset = 0x3ff40000;                  // its registers' home
+inline constexpr std::uint32_t kAhbPeripheralOffset = 0x3ff40000;  // its registers' home
 
 // An anonymous file of memory that several mappings (aliases, cores, machines) show.
 class SharedPages {
@@ -70,12 +70,14 @@ struct WindowPage {
 };
 
 // The memory of one machine and both cores' views of it: two reservations of 4 GiB in which RAM, ROM and the
-// cache windows are mapped where the guest sees them, and the attribute bytes that say what may be done there.
+// cache windows are mapped where the guest sees them, and the attribute bytes that say what may be done
+// there.
 class MemoryMap {
  public:
   using Invalidate = std::function<void(std::uint32_t address, std::uint32_t size)>;
 
-  // `rom` may be shared with other machines. `psram_size` is 0, 2 or 4 MiB. `invalidate` is told of address ranges whose decoded code has become stale, for all cores.
+  // `rom` may be shared with other machines. `psram_size` is 0, 2 or 4 MiB. `invalidate` is told of address
+  // ranges whose decoded code has become stale, for all cores.
   MemoryMap(std::shared_ptr<const RomPages> rom, std::uint32_t psram_size, Invalidate invalidate);
   ~MemoryMap();
   MemoryMap(const MemoryMap&) = delete;
@@ -137,7 +139,8 @@ class MemoryMap {
   };
   const Segment* segment_at(std::uint32_t address) const;
   std::uint32_t ram_offset(const Segment& segment, std::uint32_t address) const;
-  void map_fixed(unsigned cpu, std::uint32_t address, std::size_t size, int fd, std::int64_t offset, bool writable);
+  void map_fixed(unsigned cpu, std::uint32_t address, std::size_t size, int fd, std::int64_t offset,
+                 bool writable);
   void refresh(unsigned cpu, std::uint32_t address, std::uint32_t size);
   std::uint8_t attributes_of(unsigned cpu, std::uint32_t page) const;
 
@@ -147,7 +150,8 @@ class MemoryMap {
   Invalidate invalidate_;
   std::vector<Segment> segments_;
   std::array<std::unique_ptr<View>, 2> views_;
-  std::vector<std::uint64_t> code_;  // one word per 4 KiB of ram_: a bit for each granule that holds decoded code
+  std::vector<std::uint64_t>
+      code_;  // one word per 4 KiB of ram_: a bit for each granule that holds decoded code
 };
 
 }  // namespace espalier::esp32

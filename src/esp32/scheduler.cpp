@@ -9,14 +9,14 @@ using base::Ticks;
 
 namespace {
 
-// Cycles of a turn. Short while both cores run, so that locks and cross-core interrupts between them are prompt;
-// longer while one runs alone, bounded so that the host's events are looked at often enough.
+// Cycles of a turn. Short while both cores run, so that locks and cross-core interrupts between them are
+// prompt; longer while one runs alone, bounded so that the host's events are looked at often enough.
 constexpr Ticks kCyclesBoth = 2'000;
 constexpr Ticks kCyclesAlone = 20'000;
-// While one core polls memory in a tight loop, turns are so short that it sees what the other writes about as soon
-// as on the chip. Firmware relies on that: ESP-IDF's esp_dport_access_stall_other_cpu_end() sets a flag and its
-// next call clears it again some dozens of instructions later, with nothing to make sure that the other core, which
-// polls it, has looked in between.
+// While one core polls memory in a tight loop, turns are so short that it sees what the other writes about as
+// soon as on the chip. Firmware relies on that: ESP-IDF's esp_dport_access_stall_other_cpu_end() sets a flag
+// and its next call clears it again some dozens of instructions later, with nothing to make sure that the
+// other core, which polls it, has looked in between.
 constexpr Ticks kCyclesPolling = 24;
 // A core polls if its last instructions of a turn went round within so many bytes of code.
 constexpr std::uint64_t kProbeInstructions = 8;
@@ -59,8 +59,9 @@ bool Scheduler::round() {
   return true;
 }
 
-// Runs one core from `start` to `end`. The first core of a round shortens the round when it arms a timer before
-// its end; the second fires such timers itself, at its own time, since the first has already run past them.
+// Runs one core from `start` to `end`. The first core of a round shortens the round when it arms a timer
+// before its end; the second fires such timers itself, at its own time, since the first has already run past
+// them.
 void Scheduler::run_core(xtensa::Core& core, Ticks start, Ticks& end, bool first) {
   running_ = &core;
   slice_end_ = end;
@@ -84,11 +85,13 @@ void Scheduler::run_core(xtensa::Core& core, Ticks start, Ticks& end, bool first
     }
     if (stop == xtensa::Stop::kHalted) break;
   }
-  // An instruction may take a turn past its end (a native function charges its whole cost at once). Only a lone
-  // or first core's overrun moves the round's end; waiting cores sleep until then.
+  // An instruction may take a turn past its end (a native function charges its whole cost at once). Only a
+  // lone or first core's overrun moves the round's end; waiting cores sleep until then.
   if (first && clock_.mode() == ClockMode::kWarp) {
-    if (interrupted_) end = std::max(start, local);
-    else if (local > end) end = local;
+    if (interrupted_)
+      end = std::max(start, local);
+    else if (local > end)
+      end = local;
   }
   running_ = nullptr;
 }

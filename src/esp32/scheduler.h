@@ -11,14 +11,15 @@
 
 namespace espalier::esp32 {
 
-// Runs both cores on one host thread in turns ("slices"), fires the timers that come due, and says when there is
-// nothing to run. In warp the interleaving depends on the guest's instructions alone, so runs repeat exactly.
+// Runs both cores on one host thread in turns ("slices"), fires the timers that come due, and says when there
+// is nothing to run. In warp the interleaving depends on the guest's instructions alone, so runs repeat
+// exactly.
 class Scheduler {
  public:
   Scheduler(MachineClock& clock, base::EventQueue& events, std::array<xtensa::Core*, 2> cores);
 
-  // One turn of each runnable core, after the timers due. Returns false if no core can run before the next timer
-  // or outside event; then, in warp, skip_idle() may follow.
+  // One turn of each runnable core, after the timers due. Returns false if no core can run before the next
+  // timer or outside event; then, in warp, skip_idle() may follow.
   bool round();
   // Warp: jumps to the next timer and fires it. False if no timer is armed at all.
   bool skip_idle();

@@ -9,8 +9,8 @@ using xtensa::Cause;
 
 namespace {
 
-// The instruction bus takes aligned words only; ESP-IDF's handlers for byte access to IRAM build on these causes
-// (components/freertos/FreeRTOS-Kernel/portable/xtensa, xtensa_loadstore_handler.S).
+// The instruction bus takes aligned words only; ESP-IDF's handlers for byte access to IRAM build on these
+// causes (components/freertos/FreeRTOS-Kernel/portable/xtensa, xtensa_loadstore_handler.S).
 Access refuse_narrow(unsigned size) {
   return {false, size == 4 ? Cause::kLoadStoreAlignment : Cause::kLoadStoreError};
 }
@@ -20,8 +20,8 @@ Access refuse_narrow(unsigned size) {
 void SystemBus::miss(unsigned cpu, std::uint32_t address, const char* what) {
   const CacheBus bus = MemoryMap::cache_bus(address);
   if (bus != CacheBus::kCount && on_cache_off) on_cache_off(cpu, bus);
-  log_.debug(base::LogArea::kGuestError, "{} CPU: {} {:#010x}, where nothing is", cpu == 0 ? "PRO" : "APP", what,
-             address);
+  log_.debug(base::LogArea::kGuestError, "{} CPU: {} {:#010x}, where nothing is", cpu == 0 ? "PRO" : "APP",
+             what, address);
 }
 
 Access SystemBus::load(unsigned cpu, std::uint32_t address, unsigned size, std::uint32_t& value) {

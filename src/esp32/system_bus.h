@@ -1,4 +1,5 @@
-// What a core's access meets where it is not a host access: registers, the instruction bus's word rule, protection.
+// What a core's access meets where it is not a host access: registers, the instruction bus's word rule,
+// protection.
 #pragma once
 
 #include <cstdint>

@@ -24,6 +24,7 @@ std::span<const std::uint8_t> demo_image() { return {}; }
 #include "esp32/machine.h"
 #include "image/file.h"
 #include "image/flash_image.h"
+#include "image/flash_report.h"
 #include "net/pcap.h"
 #include "net/publish.h"
 #include "net/slirp_network.h"
@@ -109,6 +110,7 @@ Result<void> Session::open_machine() {
     if (auto ok = log.configure(options_.log); !ok) return ok;
   auto image = load_image(options_);
   if (!image) return std::unexpected(image.error());
+  if (auto ok = image::check_bootable(*image); !ok) return ok;
   image_ = std::move(*image);
   if (options_.persist && (!image_.file || image_.file_offset != 0))
     return std::unexpected(fmt::format("--persist: {} is not a whole flash image to write changes back to; make one "

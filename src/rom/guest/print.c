@@ -38,8 +38,7 @@ static int format_number(uint64_t value, unsigned base, const char *alphabet, ch
 
 /* %[-][0][width][.precision][l|ll](d D u U x X p s S c C %).
    A precision is skipped and acts as the flag 0. Unsigned conversions print 32 bits whatever the length. A %% (or
-   an unknown letter) that follows another conversion is padded as if that had left a length of -1: one blank more
-   than its width. Returns the number of characters. */
+   an unknown letter) that follows others is padded as if of a length below 0: by a blank more for each of them. Returns the number of characters. */
 int ets_printf(const char *format, ...) {
   if (!rom_putc1 && !rom_putc2) return 0;
   va_list args;
@@ -150,7 +149,7 @@ int ets_printf(const char *format, ...) {
       ++printed;
     }
     for (; length > 0; --length, ++printed) put(*text++);
-    length = -1;
+    --length;
     if (left)
       for (; width > 0; --width, ++printed) put(' ');
   }

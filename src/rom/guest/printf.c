@@ -134,7 +134,8 @@ int _printf_i(struct _reent *r, Conversion *cv, FILE *fp, put_t put, va_list *ar
         value /= base;
       } while (value);
     }
-    if (base == 8 && cv->flags & kAlternate && cv->precision <= (int)(end - p)) *--p = '0';
+    /* As on the chip: compared with the length of the conversion before. */
+    if (base == 8 && cv->flags & kAlternate && cv->precision <= cv->size) *--p = '0';
     text = p;
     cv->size = end - p;
   } else {
@@ -168,6 +169,7 @@ static int format_all(struct _reent *r, FILE *fp, put_t put, const char *format,
   memset(&cv, 0, sizeof cv);
   cv.blank = ' ';
   cv.zero = '0';
+  cv.size = sizeof cv.buffer; /* "of the conversion before", for the first one */
   va_list rest;
   va_copy(rest, args);
   for (;;) {

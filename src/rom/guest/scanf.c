@@ -9,8 +9,8 @@ unsigned long _strtoul_r(struct _reent *r, const char *s, char **end, int base);
 extern const uint8_t _ctype_[];
 
 enum {
-  kShort = 1, kLong = 2, kLongDouble = 4, kSuppress = 0x10, kPointer = 0x20, kKeepSpace = 0x40, kSign = 0x80,
-  kNoDigits = 0x100, kPrefix = 0x200, kNoNonzero = 0x400
+  kShort = 1, kLong = 2, kLongDouble = 4, kSuppress = 0x10, kPointer = 0x20, kKeepSpace = 0x40, kNoDigits = 0x100,
+  kPrefix = 0x200, kNoZero = 0x400, kNoNonzero = 0x800
 };
 enum { kChars = 0, kSet = 1, kString = 2, kSigned = 3, kUnsigned = 4, kFloat = 5 };
 enum { kMatched = 0, kMismatch = 1, kNoInput = 2 };
@@ -81,84 +81,78 @@ int _scanf_chars(struct _reent *r, Scan *s, FILE *fp, va_list *args) {
   return kMatched;
 }
 
-/* The value of a digit in the conversion's base, -1 for none. */
-static int digit_value(int c, int base) {
-  int value = -1;
-  if (c >= '0' && c <= '9') value = c - '0';
-  else if ((c | 32) >= 'a' && (c | 32) <= 'f') value = (c | 32) - 'a' + 10;
-  return value < (base ? base : 10) ? value : -1;
+static bool is_digit(int c, int base) {
+  if (c >= '0' && c <= '9') return c - '0' < base;
+  return base == 16 && (c | 32) >= 'a' && (c | 32) <= 'f';
 }
 
-/* %d, %i, %u, %o, %x, %p and letters without a meaning, which are as %d. */
+/* Stores the present character and goes on; false where the input ends. */
+static bool store(struct _reent *r, Scan *s, FILE *fp, char **p) {
+  *(*p)++ = (char)*fp->p++;
+  return --fp->r > 0 || s->refill(r, fp) == 0;
+}
+
+/* %d, %i, %u, %o, %x, %p and letters without a meaning, which are as %d. A prefix that is beyond the width still counts as
+   seen: "0x" does not match %1x. */
 int _scanf_i(struct _reent *r, Scan *s, FILE *fp, va_list *args) {
-  uint32_t beyond = 0; /* width that the buffer has no room for: it may still skip zeros */
+  uint32_t beyond = 0; /* width that the buffer has no room for: leading zeros may use it up */
   if (s->width - 1 > BUFFER - 2) {
     beyond = s->width - (BUFFER - 1);
     s->width = BUFFER - 1;
   }
-  s->flags |= kSign | kNoDigits | kNoNonzero;
+  s->flags |= kNoDigits | kNoZero | kNoNonzero;
   char *p = s->buffer;
-  bool prefix_may_follow = false; /* the number so far is 0, or a sign and 0 */
-  for (; s->width; --s->width) {
+  int skipped = 0;
+  bool more = true;
+
+  /* A sign, a zero, an x: each may come once, in this order. */
+  static const char prefixes[3][2] = {"+-", "00", "xX"};
+  for (int i = 0; i < 3 && more; ++i) {
     const int c = *fp->p;
-    if ((c == '+' || c == '-') && s->flags & kSign) {
-      s->flags &= ~kSign;
-    } else if ((c | 32) == 'x' && s->flags & kPrefix && prefix_may_follow) {
-      s->flags &= ~kPrefix;
-      prefix_may_follow = false;
-      s->base = 16;
-    } else {
-      const int value = digit_value(c, s->base == 0 && c == '0' ? 8 : s->base);
-      if (value < 0) break;
+    if (c != prefixes[i][0] && c != prefixes[i][1]) continue;
+    if (i == 1) {
       if (s->base == 0) {
-        s->base = 10;
-        if (c == '0') {
-          s->base = 8;
-          s->flags |= kPrefix;
-        }
+        s->base = 8;
+        s->flags |= kPrefix;
       }
-      if (c == '0' && s->flags & kNoNonzero) {
-        /* A leading zero: the first is kept, further ones are not. */
-        const bool first = s->flags & kNoDigits;
-        prefix_may_follow = first;
-        s->flags &= ~(kSign | kNoDigits);
-        if (!first) {
-          take(s, fp);
-          if (beyond) {
-            --beyond;
-            ++s->width;
-          }
-          if (!has_input(r, s, fp)) break;
-          continue;
-        }
-      } else {
-        s->flags &= ~(kSign | kNoDigits | kNoNonzero | kPrefix);
-        prefix_may_follow = false;
+      s->flags &= ~(kNoDigits | kNoZero);
+    } else if (i == 2) {
+      if ((s->flags & (kPrefix | kNoZero)) != kPrefix) break;
+      s->base = 16;
+      s->flags |= kNoDigits;
+    }
+    if (s->width-- != 0) more = store(r, s, fp, &p);
+  }
+  if (s->base == 0) s->base = 10;
+  for (; more && s->width && is_digit(*fp->p, s->base); --s->width) {
+    if (*fp->p == '0' && s->flags & kNoNonzero) {
+      ++skipped;
+      if (beyond) {
+        --beyond;
+        ++s->width;
       }
+      ++fp->p;
+      more = --fp->r > 0 || s->refill(r, fp) == 0;
+    } else {
+      s->flags &= ~(kNoDigits | kNoNonzero);
+      more = store(r, s, fp, &p);
     }
-    *p++ = (char)c;
-    take(s, fp);
-    if (!has_input(r, s, fp)) break;
   }
-  if (s->flags & kNoDigits) { /* nothing but a sign: put back */
-    if (p > s->buffer) {
-      s->unget(r, (uint8_t)*--p, fp);
-      --s->read;
-    }
-    return kMismatch;
+
+  if (s->flags & kNoDigits) {
+    if (p > s->buffer) s->unget(r, (uint8_t)*--p, fp); /* the sign, or the x of "0x" */
+    if (p == s->buffer) return kMismatch;
   }
-  if ((p[-1] | 32) == 'x') { /* 0x and no digit: it was the number 0 */
-    s->unget(r, (uint8_t)*--p, fp);
-    --s->read;
+  if (!(s->flags & kSuppress)) {
+    *p = 0;
+    const unsigned long value = s->kind == kSigned ? (unsigned long)_strtol_r(r, s->buffer, NULL, s->base)
+                                                   : _strtoul_r(r, s->buffer, NULL, s->base);
+    void *to = va_arg(*args, void *);
+    if (s->flags & kShort && !(s->flags & kPointer)) *(short *)to = (short)value;
+    else *(unsigned long *)to = value;
+    ++s->assigned;
   }
-  if (s->flags & kSuppress) return kMatched;
-  *p = 0;
-  const unsigned long value = s->kind == kSigned ? (unsigned long)_strtol_r(r, s->buffer, NULL, s->base)
-                                                 : _strtoul_r(r, s->buffer, NULL, s->base);
-  void *to = va_arg(*args, void *);
-  if (s->flags & kShort && !(s->flags & kPointer)) *(short *)to = (short)value;
-  else *(unsigned long *)to = value;
-  ++s->assigned;
+  s->read += p - s->buffer + skipped;
   return kMatched;
 }
 

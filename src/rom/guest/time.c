@@ -77,12 +77,11 @@ static int days_before(int year) {
   return (year - kEpochYear) * 365 + (y / 4 - y / 100 + y / 400) - (1969 / 4 - 1969 / 100 + 1969 / 400);
 }
 
-struct tm *gmtime_r(const int32_t *time, struct tm *tm) {
-  int days = *time / kDay, seconds = *time % kDay;
-  if (seconds < 0) {
-    seconds += kDay;
-    --days;
-  }
+/* `time` less `offset`, which together may exceed 32 bits. */
+static void break_down(int32_t time, int offset, struct tm *tm) {
+  int days = time / kDay, seconds = time % kDay - offset;
+  for (; seconds < 0; seconds += kDay) --days;
+  for (; seconds >= kDay; seconds -= kDay) ++days;
   tm->tm_hour = seconds / kHour;
   tm->tm_min = seconds % kHour / 60;
   tm->tm_sec = seconds % 60;
@@ -99,6 +98,9 @@ struct tm *gmtime_r(const int32_t *time, struct tm *tm) {
   tm->tm_mon = month;
   tm->tm_mday = days + 1;
   tm->tm_isdst = 0;
+}
+struct tm *gmtime_r(const int32_t *time, struct tm *tm) {
+  break_down(*time, 0, tm);
   return tm;
 }
 
@@ -146,9 +148,8 @@ struct tm *localtime_r(const int32_t *time, struct tm *tm) {
   } else {
     tm->tm_isdst = -1;
   }
-  const int32_t local = *time - zone->rule[tm->tm_isdst == 1].offset;
   const int daylight = tm->tm_isdst;
-  gmtime_r(&local, tm);
+  break_down(*time, zone->rule[daylight == 1].offset, tm);
   tm->tm_isdst = daylight;
   __tz_unlock();
   return tm;
@@ -192,8 +193,9 @@ int32_t mktime(struct tm *tm) {
   const int days = days_before(year) + yday;
   int32_t time = days * kDay + tm->tm_hour * kHour + tm->tm_min * 60 + tm->tm_sec;
 
-  int daylight = tm->tm_isdst > 0 ? 1 : tm->tm_isdst;
+  int daylight = 0;
   __tz_lock();
+  if (_daylight) daylight = tm->tm_isdst > 0 ? 1 : tm->tm_isdst;
   if (_daylight && limits_of(year)) {
     /* The two changes in local time, by the clock before and after them. In the hour that is skipped or comes twice what
        tm_isdst says stands. */
@@ -458,7 +460,7 @@ size_t strftime(char *to, size_t size, const char *format, const struct tm *tm) 
           break;
         case '%': part = "%"; break;
         case 0: --format; break;
-        default: break;
+        default: return 0;
       }
       if (nested) {
         strftime(whole, sizeof whole, nested, tm);

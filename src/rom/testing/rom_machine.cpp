@@ -86,6 +86,7 @@ std::uint32_t RomMachine::call_address(std::uint32_t address, const std::vector<
   state.windowstart = 1;
   core_->rotate_to(0);
   state.ps = kPsWoe | kPsUm;
+  write32(kStack - 12, kStack + 0x100);  // the stack pointer of a caller's caller, for when the window overflows
   core_->set_a(1, kStack);
   core_->set_a(8, address);
   for (unsigned i = 0; i < arguments.size(); ++i) {

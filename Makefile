@@ -1,6 +1,6 @@
 # A front door to CMake and the scripts in tools/. Each target installs the Debian packages it needs.
 
-.PHONY: build test demo clean
+.PHONY: build test demo bench clean
 
 build:
 	tools/install-deps build
@@ -12,6 +12,12 @@ test:
 
 demo:
 	tools/demo
+
+bench:
+	tools/install-deps build
+	cmake --preset release -DESPALIER_BENCH=ON
+	cmake --build --preset release --target interpreter_bench
+	build/release/bench/interpreter_bench
 
 clean:
 	rm -rf build

@@ -16,5 +16,7 @@ std::span<const NativeFunction> float_natives();    // libgcc's soft float and d
 std::span<const NativeFunction> stdlib_natives();   // strtol and kin, itoa
 std::span<const NativeFunction> crc_natives();      // CRC 8, 16, 32, adler
 std::span<const NativeFunction> md5_natives();      // MD5
+std::span<const NativeFunction> crypto_natives();   // SHA, HMAC, AES, RC4
+std::span<const NativeFunction> inflate_natives();  // miniz's tinfl
 
 }  // namespace espalier::rom

@@ -11,13 +11,7 @@
 #include "base/serial_backend.h"
 #include "cli/cli.h"
 #include "cli/console_watch.h"
-#if __has_include("cli/demo_image.h")
 #include "cli/demo_image.h"
-#else
-namespace espalier::cli {
-std::span<const std::uint8_t> demo_image() { return {}; }
-}
-#endif
 #include "cli/exit_code.h"
 #include "cli/signal_watch.h"
 #include "devices/flash_persist.h"

@@ -2,6 +2,7 @@
 // another.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 
@@ -49,7 +50,11 @@ struct Block {
   std::uint64_t unused;
 
   Slot* slots() { return reinterpret_cast<Slot*>(this + 1); }
-  std::uint8_t* offsets() { return reinterpret_cast<std::uint8_t*>(slots() + slot_count); }
+  std::uint16_t* first_slots() { return reinterpret_cast<std::uint16_t*>(slots() + slot_count); }
+  std::uint8_t* offsets() { return reinterpret_cast<std::uint8_t*>(first_slots() + count); }
+  static constexpr std::size_t bytes(unsigned slot_count, unsigned count) {
+    return sizeof(Block) + slot_count * sizeof(Slot) + count * (sizeof(std::uint16_t) + 1);
+  }
   bool dead() const { return cost == kDead; }
 
   // The address of the instruction after which `rest` more come, and of the one behind it (rest > 0).

@@ -1,5 +1,6 @@
 // From guest code to blocks: decodes instructions along the straight path and lowers them to
 // micro-operations.
+#include <algorithm>
 #include <cstring>
 
 #include "xtensa/decoder.h"
@@ -57,11 +58,10 @@ class Core::Interpreter::Builder {
     owner_[slots_++] = static_cast<std::uint8_t>(count_);
   }
   void emit(Op op, std::uint8_t r, std::uint8_t s, std::uint8_t t, std::uint32_t imm) {
-    emit(in_.handlers_[static_cast<std::size_t>(op)], r, s, t, imm);
+    emit(in_.handler(op), r, s, t, imm);
   }
   void emit(Extra extra, std::uint8_t t = 0, std::uint32_t imm = 0) {
-    emit(in_.handlers_[static_cast<std::size_t>(Op::kInvalid) + 1 + static_cast<std::size_t>(extra)], 0, 0, t,
-         imm);
+    emit(in_.extra_handler(extra), 0, 0, t, imm);
   }
   void emit_link(std::uint32_t target) {
     in_.slots_[slots_].link = Link{in_.cache_.unlinked(), target, 0};
@@ -78,6 +78,7 @@ class Core::Interpreter::Builder {
       const std::uint32_t next = at_ + in.length;
       if (count_ != 0 && !same_page(pc_, next - 1)) return;
       offsets_[count_] = static_cast<std::uint8_t>(at_ - pc_);
+      first_slots_[count_] = static_cast<std::uint16_t>(slots_);
       ends_ = false;
       if (add_checks(in)) lower(in, next);
       ++count_;
@@ -249,7 +250,7 @@ class Core::Interpreter::Builder {
 
   Block* allocate(unsigned instructions) {
     if (kind_ == Build::kSingle) return reinterpret_cast<Block*>(in_.scratch_.data());
-    const std::size_t bytes = sizeof(Block) + slots_ * sizeof(Slot) + instructions;
+    const std::size_t bytes = Block::bytes(slots_, instructions);
     Block* block = in_.cache_.allocate(bytes);
     if (block == nullptr) {
       in_.flush();
@@ -274,7 +275,8 @@ class Core::Interpreter::Builder {
         slot.uop.rest = static_cast<std::uint8_t>(instructions - 1 - owner_[i]);
       std::memcpy(static_cast<void*>(block.slots() + i), &slot, sizeof slot);
     }
-    std::memcpy(block.offsets(), offsets_.data(), instructions);
+    std::copy_n(first_slots_.begin(), instructions, block.first_slots());
+    std::copy_n(offsets_.begin(), instructions, block.offsets());
   }
 
   Interpreter& in_;
@@ -284,7 +286,8 @@ class Core::Interpreter::Builder {
   unsigned slots_ = 0;
   unsigned count_ = 0;                                    // instructions
   std::array<std::uint8_t, kMaxInstructions> offsets_{};  // of each from pc_
-  std::array<std::uint8_t, kMaxSlots> owner_{};           // the instruction that a slot belongs to
+  std::array<std::uint16_t, kMaxInstructions> first_slots_{};
+  std::array<std::uint8_t, kMaxSlots> owner_{};  // the instruction that a slot belongs to
   unsigned panes_checked_ = 0;
   unsigned panes_on_entry_ = 0;  // those that are used before the first way out
   bool straight_;                // no way out yet
@@ -306,6 +309,7 @@ Block* Core::Interpreter::lookup(std::uint32_t pc) {
 void Core::Interpreter::flush() {
   // More distinct ends of loops than any program has: one that keeps inventing them gets a fresh start.
   constexpr std::size_t kManyLoopEnds = 4096;
+  if (stopper_.slot != nullptr) remove_stopper();
   flush_pending_ = false;
   ++generation_;
   cache_.flush();

@@ -58,6 +58,20 @@ Stop Core::Interpreter::run(std::uint64_t budget) {
   return stop;
 }
 
+void Core::Interpreter::place_stopper(Block& block, unsigned instruction) {
+  if (stopper_.slot != nullptr) remove_stopper();
+  stopper_.slot = block.slots() + block.first_slots()[instruction];
+  stopper_.handler = stopper_.slot->uop.handler;
+  stopper_.pc = block.pc + block.offsets()[instruction];
+  stopper_.refund = block.cost - static_cast<std::int64_t>(instruction);
+  stopper_.slot->uop.handler = extra_handler(Extra::kStop);
+}
+
+void Core::Interpreter::remove_stopper() {
+  stopper_.slot->uop.handler = stopper_.handler;
+  stopper_.slot = nullptr;
+}
+
 void Core::Interpreter::invalidate(std::uint32_t address, std::uint32_t size) {
   if (cache_.invalidate(address, size)) core_.attention_ |= kAttentionCode;
 }
@@ -131,9 +145,9 @@ Stop Core::Interpreter::execute(Handlers* handlers) {
 #define XTENSA_INSTRUCTION(op, ...) &&op_##op,
 #include "xtensa/isa.def"
 #undef XTENSA_INSTRUCTION
-        &&op_kInvalid,     &&extra_kEnd,        &&extra_kLoopEnd,    &&extra_kPanes,     &&extra_kFpCheck,
-        &&extra_kWatch,    &&extra_kBreakpoint, &&extra_kNative,     &&extra_kLoadState, &&extra_kStoreState,
-        &&extra_kConstant, &&extra_kWritePs,    &&extra_kPrivileged,
+        &&op_kInvalid,       &&extra_kEnd,        &&extra_kLoopEnd, &&extra_kPanes,      &&extra_kFpCheck,
+        &&extra_kWatch,      &&extra_kBreakpoint, &&extra_kNative,  &&extra_kStop,       &&extra_kLoadState,
+        &&extra_kStoreState, &&extra_kConstant,   &&extra_kWritePs, &&extra_kPrivileged,
     };
     static_assert(std::size(table) == std::tuple_size_v<Handlers>);
     std::copy(std::begin(table), std::end(table), handlers->begin());
@@ -161,6 +175,7 @@ Stop Core::Interpreter::execute(Handlers* handlers) {
 
 // At an instruction boundary with exact pc: everything that may happen between two instructions.
 dispatch:
+  if (stopper_.slot != nullptr) remove_stopper();
   core.left_ = left;
   if (core.attention_ != 0) {
     const bool stop = (core.attention_ & kAttentionStop) != 0;
@@ -220,7 +235,7 @@ slow_entry:
     block = found;
     ENTER;
   }
-  if (left >= block->cost) {  // it is the windows
+  if (block->panes > panes) {
     if (block->checked == nullptr || block->checked->dead()) {
       const std::uint32_t generation = generation_;
       Block* checked = build(s->pc, Build::kChecked);
@@ -230,10 +245,14 @@ slow_entry:
     } else {
       block = block->checked;
     }
-    left -= block->cost;
-    op = block->slots();
-    goto * op->uop.handler;
   }
+  // All of it is charged; what comes after the stopper is paid back there, what a way out skips, there.
+  if (left < block->cost) place_stopper(*block, static_cast<unsigned>(left));
+  left -= block->cost;
+  op = block->slots();
+  goto * op->uop.handler;
+
+// ICOUNT counts, or privilege has to be checked.
 single_step:
   if (counting) {
     if (s->icount == 0xffffffff && debug_exception(kDebugIcount)) {

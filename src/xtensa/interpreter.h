@@ -22,6 +22,7 @@ enum class Extra : std::uint8_t {
   kWatch,       // raises a debug exception if the next instruction touches a data breakpoint
   kBreakpoint,  // an instruction breakpoint is here
   kNative,      // a native function stands at this pc
+  kStop,        // the budget ends here; put over an instruction for as long as it takes
   kLoadState,   // at = a word of State: RSR and RUR of plain registers
   kStoreState,  // a word of State = at & mask: WSR and WUR of plain registers
   kConstant,    // at = imm
@@ -64,6 +65,11 @@ struct Core::Interpreter {
   using Handlers = std::array<const void*, static_cast<std::size_t>(Op::kInvalid) + 1 +
                                                static_cast<std::size_t>(Extra::kCount)>;
 
+  const void* handler(Op op) const { return handlers_[static_cast<std::size_t>(op)]; }
+  const void* extra_handler(Extra extra) const {
+    return handlers_[static_cast<std::size_t>(Op::kInvalid) + 1 + static_cast<std::size_t>(extra)];
+  }
+
   // interpreter.cpp. With `handlers` it only tells the addresses of its handlers.
   Stop execute(Handlers* handlers);
 
@@ -100,6 +106,17 @@ struct Core::Interpreter {
   bool flush_pending_ = false;
   // Raised by each flush: links kept across a lookup() belong to the memory of before.
   std::uint32_t generation_ = 0;
+  // The place of a kStop: where it is, what was there, and for what it stands.
+  struct Stopper {
+    Slot* slot = nullptr;
+    const void* handler = nullptr;
+    std::uint32_t pc = 0;
+    std::int64_t refund = 0;  // of what the block's entry has charged
+  };
+  void place_stopper(Block& block, unsigned instruction);
+  void remove_stopper();
+  Stopper stopper_;
+
   Access fault_{};
   std::uint32_t fault_address_ = 0;
   // Every address that LEND may have: that of each decoded LOOP, and what was written to LEND. Blocks end
@@ -110,7 +127,7 @@ struct Core::Interpreter {
   static constexpr unsigned kMaxInstructions = 64;  // of a block
   static constexpr unsigned kMaxSlots = kMaxInstructions * 6 + 8;
   std::array<Slot, kMaxSlots> slots_{};
-  // A block of one instruction, for exact budgets, ICOUNT and window overflows.
+  // A block of one instruction, for ICOUNT.
   alignas(Block) std::array<std::byte, sizeof(Block) + 24 * sizeof(Slot)> scratch_{};
 };
 

@@ -1,0 +1,144 @@
+#include "esp32/machine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace espalier::esp32 {
+namespace {
+
+std::shared_ptr<const SharedRom> rom() {
+  static const auto shared = std::make_shared<SharedRom>(rom::Rom());
+  return shared;
+}
+
+// A machine in warp with its console.
+struct Board {
+  explicit Board(std::vector<std::uint8_t> flash, std::optional<std::uint32_t> reset_limit = {}) {
+    MachineOptions options;
+    options.rom = rom();
+    options.flash = devices::FlashImage::create(flash, 1 * kMiB).value();
+    options.clock = ClockMode::kWarp;
+    options.reset_limit = reset_limit;
+    machine = Machine::create(options).value();
+    machine->chip().uart[0].on_transmit = [this](std::span<const std::uint8_t> bytes) {
+      console.append(bytes.begin(), bytes.end());
+    };
+  }
+  // Runs until the console shows `text`, the machine stops, or `seconds` of virtual time have passed.
+  bool run_until(std::string_view text, double seconds) {
+    const auto end = static_cast<base::Ticks>(seconds * base::kTicksPerSecond);
+    while (console.find(text) == std::string::npos) {
+      if (machine->clock().now() >= end) return false;
+      switch (machine->run_round()) {
+        case Machine::Progress::kRan:
+          break;
+        case Machine::Progress::kIdle:
+          if (!machine->skip_idle()) return false;
+          break;
+        case Machine::Progress::kStopped:
+          return false;
+      }
+    }
+    return true;
+  }
+
+  std::unique_ptr<Machine> machine;
+  std::string console;
+};
+
+// An ESP image of one segment that lies in IRAM, at flash offset 0x1000 where the ROM looks for the
+// bootloader.
+std::vector<std::uint8_t> flash_with(std::vector<std::uint8_t> code) {
+  while (code.size() % 4) code.push_back(0);
+  std::vector<std::uint8_t> image = {0xe9, 1,    2,    0x10,
+                                     0x00, 0x04, 0x08, 0x40};  // DIO, 2 MB, entry 0x40080400
+  image.resize(24);
+  const auto word = [&](std::uint32_t value) {
+    for (int i = 0; i < 4; ++i) image.push_back(static_cast<std::uint8_t>(value >> 8 * i));
+  };
+  word(0x40080400);
+  word(static_cast<std::uint32_t>(code.size()));
+  std::uint8_t checksum = 0xef;
+  for (std::uint8_t byte : code) {
+    image.push_back(byte);
+    checksum ^= byte;
+  }
+  while (image.size() % 16 != 15) image.push_back(0);
+  image.push_back(checksum);
+  std::vector<std::uint8_t> flash(0x1000, 0xff);
+  flash.insert(flash.end(), image.begin(), image.end());
+  return flash;
+}
+
+TEST(Machine, AnEmptyFlashBootLoopsByTheWatchdog) {
+  Board board({}, 2);
+  board.run_until("no such text", 20);
+  ASSERT_TRUE(board.machine->halted());
+  EXPECT_EQ(board.machine->halted()->kind, Halt::Kind::kResetLimit);
+  EXPECT_THAT(board.machine->halted()->message, testing::HasSubstr("3 times"));
+  EXPECT_THAT(board.console, testing::HasSubstr("rst:0x1 (POWERON_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)"));
+  EXPECT_THAT(board.console, testing::HasSubstr("invalid header: 0xffffffff"));
+  EXPECT_THAT(board.console, testing::HasSubstr("RESET"));
+  EXPECT_EQ(board.machine->resets(), 2u);
+}
+
+TEST(Machine, LoadsAndEntersWhatLiesAt0x1000) {
+  // entry a1, 32; j . (in the narrow loop the core stays at 0x40080403)
+  Board board(flash_with({0x36, 0x41, 0x00, 0x06, 0xff, 0xff}));
+  EXPECT_TRUE(board.run_until("entry 0x40080400", 5));
+  for (int i = 0; i < 2000; ++i) board.machine->run_round();
+  EXPECT_EQ(board.machine->core(0).state().pc & ~0x3u, 0x40080400u);
+  EXPECT_TRUE(board.machine->core(1).halted()) << "the APP CPU waits for the PRO CPU to start it";
+}
+
+TEST(Machine, ACallToAMissingRomFunctionStopsWithOneLine) {
+  // entry a1, 32; l32r a8, ...; callx8 a8 with a literal in front: the code begins with `j` over it.
+  const std::vector<std::uint8_t> code = {
+      0x36, 0x41, 0x00,        // 0x40080400 entry a1, 32
+      0x46, 0x01, 0x00,        // 0x40080403 j 0x4008040c
+      0x00, 0x00,              // padding
+      0xbc, 0xf3, 0x02, 0x40,  // 0x40080408 literal: 0x4002f3bc, a function of the Bluetooth controller
+      0x81, 0xff, 0xff,        // 0x4008040c l32r a8, 0x40080408
+      0xe0, 0x08, 0x00,        // 0x4008040f callx8 a8
+  };
+  Board board(flash_with(code));
+  board.run_until("no such text", 5);
+  ASSERT_TRUE(board.machine->halted());
+  EXPECT_EQ(board.machine->halted()->kind, Halt::Kind::kMissingRomFunction);
+  EXPECT_THAT(board.machine->halted()->message, testing::HasSubstr("0x4002f3bc"));
+  EXPECT_THAT(board.machine->halted()->message, testing::HasSubstr("0x40080412"));
+  EXPECT_EQ(board.machine->halted()->message.find('\n'), std::string::npos);
+}
+
+TEST(Machine, TwoRunsAreTheSame) {
+  const auto run = [] {
+    Board board({}, 1);
+    board.run_until("no such text", 20);
+    return std::pair(board.console, board.machine->instructions());
+  };
+  EXPECT_EQ(run(), run());
+}
+
+TEST(Machine, ASavedStateGoesOnExactlyAsTheOriginal) {
+  Board original({}, 3);
+  ASSERT_TRUE(original.run_until("invalid header", 5));
+  base::Archive out = base::Archive::saving();
+  original.machine->archive(out);
+  Board copy({}, 3);
+  base::Archive in = base::Archive::loading(out.bytes());
+  copy.machine->archive(in);
+  ASSERT_FALSE(in.failed());
+  EXPECT_TRUE(in.at_end());
+  const std::string before = original.console;
+  original.run_until("no such text", 20);
+  copy.run_until("no such text", 20);
+  EXPECT_EQ(before + copy.console, original.console);
+  EXPECT_EQ(copy.machine->clock().now(), original.machine->clock().now());
+}
+
+}  // namespace
+}  // namespace espalier::esp32

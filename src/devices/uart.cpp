@@ -67,7 +67,13 @@ void Uart::settle() {
   const Ticks now = events().now();
   emit();
   start(now);
-  if (next_arrival_ == kNever && !line_.empty() && !sender_waits()) next_arrival_ = now + receive_time();
+  if (next_arrival_ == kNever && !line_.empty() && !sender_waits()) {
+    // Outside, bytes are known as soon as the guest writes them, but nobody on a wire answers what has not
+    // left yet. Firmware counts on it: ESP-IDF's test menu prompts, waits for the line to fall idle and drops
+    // what came before.
+    const Ticks heard = shifting_ ? std::max(now, tx_end(tx_.size())) : now;
+    next_arrival_ = heard + receive_time();
+  }
   interrupts_.raise((tx_level() <= tx_threshold() ? TXFIFO_EMPTY : 0) |
                     (rx_.size() >= rx_threshold() ? RXFIFO_FULL : 0));
   arm_tx();

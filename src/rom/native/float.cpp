@@ -219,6 +219,14 @@ void complex_binary(Call& c) {
 template <class To>
 constexpr auto kCast = [](auto v) { return static_cast<To>(v); };
 
+// Between the two widths; of a NaN only the sign is kept.
+template <class To>
+constexpr auto kResize = [](auto v) {
+  if (std::isnan(v))
+    return std::copysign(std::numeric_limits<To>::quiet_NaN(), std::signbit(v) ? To{-1} : To{1});
+  return static_cast<To>(v);
+};
+
 constexpr NativeFunction kFunctions[] = {
     {"__addsf3", binary<float, kPlus, kAdd>},
     {"__subsf3", binary<float, kMinus, kAdd>},
@@ -248,8 +256,8 @@ constexpr NativeFunction kFunctions[] = {
     {"__ledf2", compare<double, std::less_equal<>{}, 0, 1>},
     {"__unordsf2", unordered<float>},
     {"__unorddf2", unordered<double>},
-    {"__extendsfdf2", unary<float, double, kCast<double>, kConvert>},
-    {"__truncdfsf2", unary<double, float, kCast<float>, kConvert>},
+    {"__extendsfdf2", unary<float, double, kResize<double>, kConvert>},
+    {"__truncdfsf2", unary<double, float, kResize<float>, kConvert>},
     {"__fixsfsi", unary<float, i32, to_signed<float, i32>, kConvert>},
     {"__fixsfdi", unary<float, i64, to_signed<float, i64>, kConvert>},
     {"__fixdfsi", unary<double, i32, to_signed<double, i32>, kConvert>},

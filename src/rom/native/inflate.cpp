@@ -44,9 +44,8 @@ enum Step : u32 {
 };
 
 // RFC 1951, 3.2.5 and 3.2.7. The symbols that it does not use count nothing.
-constexpr std::array<u16, 29> kLengthBase = {3,  4,   5,   6,   7,   8,   9,   10, 11, 13, 15,
-                                             17, 19,  23,  27,  31,  35,  43,  51, 59, 67, 83,
-                                             99, 115, 131, 163, 195, 227, 258};
+constexpr std::array<u16, 29> kLengthBase = {3,  4,  5,  6,  7,  8,  9,  10, 11,  13,  15,  17,  19,  23, 27,
+                                             31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258};
 constexpr std::array<u8, 29> kLengthExtraBits = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,
                                                  2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0};
 constexpr std::array<u16, 32> kDistanceBase = {

@@ -102,13 +102,15 @@ std::array<u8, 16> finish(Context& context) {
   return digest;
 }
 
-// MD5Final(unsigned char digest[16], struct MD5Context* context): the context is wiped.
+// MD5Final(unsigned char digest[16], struct MD5Context* context): of the context the first word is wiped, no
+// more (the chip's source says sizeof of the pointer).
 void md5_final(Call& c) {
   c.charge(2 * kCyclesPerBlock);
   Context context = load(c, c.arg(1));
   const auto digest = finish(context);
   for (u32 i = 0; i < digest.size(); ++i) c.store8(c.arg(0) + i, digest[i]);
-  store(c, c.arg(1), {});
+  context.state[0] = 0;
+  store(c, c.arg(1), context);
 }
 
 // int md5_vector(size_t num_elem, const u8* addr[], const size_t* len, u8* mac)

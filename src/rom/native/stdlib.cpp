@@ -34,8 +34,8 @@ Parsed parse(Call& c, u32 at, u32 base) {
     p.negative = ch == '-';
     ch = c.load8(++at);
   }
-  if ((base == 0 || base == 16) && ch == '0' && (c.load8(at + 1) | 0x20) == 'x' &&
-      digit_of(c.load8(at + 2)) < 16) {
+  // "0x" counts as a prefix even where no digit follows; then there is no number at all.
+  if ((base == 0 || base == 16) && ch == '0' && (c.load8(at + 1) | 0x20) == 'x') {
     at += 2;
     base = 16;
   } else if (base == 0) {
@@ -49,11 +49,11 @@ Parsed parse(Call& c, u32 at, u32 base) {
   return p;
 }
 
-// `errno_at` is where a range error is written, 0 for nowhere.
+// `errno_at` is where a range error is written.
 u32 to_signed(const Parsed& p, Call& c, u32 errno_at) {
   const std::uint64_t limit = p.negative ? 0x80000000u : 0x7fffffffu;
   if (p.magnitude > limit) {
-    if (errno_at) c.store32(errno_at, kErange);
+    c.store32(errno_at, kErange);
     return static_cast<u32>(limit);
   }
   return p.negative ? 0u - static_cast<u32>(p.magnitude) : static_cast<u32>(p.magnitude);
@@ -61,7 +61,7 @@ u32 to_signed(const Parsed& p, Call& c, u32 errno_at) {
 
 u32 to_unsigned(const Parsed& p, Call& c, u32 errno_at) {
   if (p.magnitude > 0xffffffffu) {
-    if (errno_at) c.store32(errno_at, kErange);
+    c.store32(errno_at, kErange);
     return ~0u;
   }
   return p.negative ? 0u - static_cast<u32>(p.magnitude) : static_cast<u32>(p.magnitude);
@@ -69,19 +69,17 @@ u32 to_unsigned(const Parsed& p, Call& c, u32 errno_at) {
 
 using Convert = u32 (*)(const Parsed&, Call&, u32);
 
-// strtol(s, endptr, base), and with Reent newlib's _strtol_r(reent, s, endptr, base): errno is the first word
-// of struct _reent.
-template <Convert To, bool Reent>
+// _strtol_r(reent, s, endptr, base): errno is the first word of struct _reent. (strtol() and atoi(), which
+// have to ask the firmware for its struct _reent, are guest code.)
+template <Convert To>
 void string_to_number(Call& c) {
-  constexpr unsigned kFirst = Reent ? 1 : 0;
-  const Parsed p = parse(c, c.arg(kFirst), c.arg(kFirst + 2));
-  if (const u32 endptr = c.arg(kFirst + 1)) c.store32(endptr, p.end);
-  c.ret(To(p, c, Reent ? c.arg(0) : 0));
+  const Parsed p = parse(c, c.arg(1), c.arg(3));
+  if (const u32 endptr = c.arg(2)) c.store32(endptr, p.end);
+  c.ret(To(p, c, c.arg(0)));
 }
 
-template <bool Reent>
 void ascii_to_integer(Call& c) {
-  c.ret(to_signed(parse(c, c.arg(Reent ? 1 : 0), 10), c, Reent ? c.arg(0) : 0));
+  c.ret(to_signed(parse(c, c.arg(1), 10), c, c.arg(0)));
 }
 
 // Writes `value` in `base` 2..36 to `at`, NUL-terminated; newlib answers a base out of range with "" and
@@ -117,14 +115,10 @@ void utoa_(Call& c) {
 }
 
 constexpr NativeFunction kFunctions[] = {
-    {"strtol", string_to_number<to_signed, false>},
-    {"_strtol_r", string_to_number<to_signed, true>},
-    {"strtoul", string_to_number<to_unsigned, false>},
-    {"_strtoul_r", string_to_number<to_unsigned, true>},
-    {"atoi", ascii_to_integer<false>},
-    {"atol", ascii_to_integer<false>},
-    {"_atoi_r", ascii_to_integer<true>},
-    {"_atol_r", ascii_to_integer<true>},
+    {"_strtol_r", string_to_number<to_signed>},
+    {"_strtoul_r", string_to_number<to_unsigned>},
+    {"_atoi_r", ascii_to_integer},
+    {"_atol_r", ascii_to_integer},
     {"itoa", itoa_},
     {"__itoa", itoa_},
     {"utoa", utoa_},

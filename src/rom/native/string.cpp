@@ -262,19 +262,18 @@ void find_string(Call& c) {
 }
 
 // The next token from the string whose address lies at `cursor`; ends it with a NUL. `skip_leading` is the
-// difference between strtok_r and strsep.
+// difference between strtok_r and strsep. (BSD's strsep() would give an empty string as a token; the ROM's is
+// newlib's of 2013 and says NULL.)
 u32 next_token(Call& c, u32 start, const std::string& delimiters, u32 cursor, bool skip_leading) {
   const auto is_delimiter = [&](u8 b) {
     return b != 0 && delimiters.find(static_cast<char>(b)) != std::string::npos;
   };
   if (start == 0) return 0;
   u32 at = start;
-  if (skip_leading) {
-    while (is_delimiter(c.load8(at))) ++at;
-    if (c.load8(at) == 0) {
-      c.store32(cursor, 0);
-      return 0;
-    }
+  while (skip_leading && is_delimiter(c.load8(at))) ++at;
+  if (c.load8(at) == 0) {
+    c.store32(cursor, 0);
+    return 0;
   }
   u32 end = at;
   while (c.load8(end) != 0 && !is_delimiter(c.load8(end))) ++end;

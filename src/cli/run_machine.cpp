@@ -31,6 +31,9 @@ using Result = std::expected<T, std::string>;
 
 // How long guest code runs before the host's descriptors are looked at again.
 constexpr std::uint64_t kHostInterval = 100'000;  // ns
+// How many times as fast as the guest has configured a serial line's bits go. Nobody wants to wait for 115,200 baud: a
+// boot log of 4 kB would take a third of a second of the guest's time, most of it spent polling the FIFO.
+constexpr std::uint32_t kLineSpeedup = 16;
 // How long the last output may take to leave once the machine has stopped.
 constexpr std::uint64_t kDrainTime = 2'000'000'000;
 
@@ -146,6 +149,7 @@ Result<void> Session::open_serial_ports() {
     serial_[n] = std::move(*backend);
     devices::Uart& uart = machine_->chip().uart[n];
     base::SerialBackend* port = serial_[n].get();
+    uart.set_speedup(kLineSpeedup);
     uart.on_transmit = [this, n, port](std::span<const std::uint8_t> bytes) {
       port->write(bytes);
       if (n == 0 && until_.see(bytes)) {

@@ -315,7 +315,7 @@ void Core::Interpreter::flush() {
   cache_.flush();
   if (loop_ends_.size() > kManyLoopEnds) {
     loop_ends_.clear();
-    loop_ends_.insert(core_.state_.lend);
+    loop_ends_.insert(last_lend_ = core_.state_.lend);
   }
 }
 

@@ -1,4 +1,12 @@
 // The interpreter behind Core::run(): decodes guest code once, into blocks, and runs the blocks.
+//
+// A block is a straight path of instructions, each mostly one micro-operation whose handler jumps to the next
+// one's. On entry, a block is charged whole to the budget; whoever leaves it early pays back what has not
+// been executed (Uop::rest), and code outside the run loop sees exact counts. Blocks lead to one another by
+// links, so that going from one to the next asks two things only: is there budget for all of it, and are the
+// windows free that it uses. Everything else that may happen between two instructions (interrupts, a stop,
+// code that is gone, an exhausted budget) makes one of the two fail, or is noticed where it comes from: after
+// a callback, a WSR...
 #pragma once
 
 #include <array>

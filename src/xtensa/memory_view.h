@@ -43,7 +43,8 @@ class Environment {
   // with 4 bytes from `address` (which may be unaligned).
   virtual Access fetch(Core& core, std::uint32_t address, std::uint8_t (&bytes)[4]) = 0;
   // The core has decoded instructions from [address, address + size) and keeps them: from now on a store there,
-  // through any alias and from either core, must call Core::invalidate_code() of both cores.
+  // through any alias and from either core, must call Core::invalidate_code() of both cores (as long as
+  // Core::has_code() says that there is some in the page).
   virtual void code_decoded(Core& core, std::uint32_t address, std::uint32_t size) = 0;
 
   // A core is about to execute at `pc`, the entry of a native function (Environment::is_native said so). It runs
@@ -57,7 +58,10 @@ class Environment {
   // CCOMPARE0..2, CCOUNT's offset changed: the environment re-arms its timer for the next match, and at the match
   // calls Core::timer_match(n).
   virtual void compare_changed(Core& core, unsigned n) = 0;
-  // SIMCALL and break instructions with no debugger; returns false if the core is to take the exception.
+  // A break instruction, a breakpoint or ICOUNT (`debug_cause`: bits of DEBUGCAUSE) or a SIMCALL (0), before it
+  // has any effect; pc is the instruction's. Returns false if the core is to take the exception. After true it
+  // goes on with the instruction, or behind a break or SIMCALL; if Core::request_stop() was called, it stops at pc
+  // instead.
   virtual bool debug_break(Core& core, std::uint32_t debug_cause) { return (void)core, (void)debug_cause, false; }
   // WER/RER: the external registers (debug module, performance counters).
   virtual std::uint32_t read_external(Core& core, std::uint32_t address) = 0;

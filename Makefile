@@ -1,6 +1,6 @@
 # A front door to CMake and the scripts in tools/. Each target installs the Debian packages it needs.
 
-.PHONY: build test demo bench clean
+.PHONY: build test demo bench image clean
 
 build:
 	tools/install-deps build
@@ -18,6 +18,9 @@ bench:
 	cmake --preset release -DESPALIER_BENCH=ON
 	cmake --build --preset release --target interpreter_bench
 	build/release/bench/interpreter_bench
+
+image:
+	tools/container-image
 
 clean:
 	rm -rf build

@@ -34,6 +34,10 @@ constexpr std::uint64_t kHostInterval = 100'000;  // ns
 // How many times as fast as the guest has configured a serial line's bits go. Nobody wants to wait for 115,200 baud: a
 // boot log of 4 kB would take a third of a second of the guest's time, most of it spent polling the FIFO.
 constexpr std::uint32_t kLineSpeedup = 16;
+// What a script or a paste sends in answer to output waits until the guest has done so much since that output, or is
+// idle: firmware that prompts and then drops what came too early (ESP-IDF's test menu) has dropped it by then, however
+// slow the host is.
+constexpr std::uint64_t kReactionInstructions = 300'000;
 // How long the last output may take to leave once the machine has stopped.
 constexpr std::uint64_t kDrainTime = 2'000'000'000;
 
@@ -83,6 +87,7 @@ class Session {
   Result<void> open_capture();
   void turn();
   void wait();
+  bool offer_input(bool idle);
   Result<void> save();
   bool past_deadline() const { return deadline_ns_ != 0 && base::EventLoop::now_ns() >= deadline_ns_; }
 
@@ -92,6 +97,9 @@ class Session {
   image::FlashImage image_;
   std::unique_ptr<esp32::Machine> machine_;
   std::array<std::unique_ptr<base::SerialBackend>, 3> serial_;
+  std::array<std::uint64_t, 3> last_output_{};  // instructions() when each UART sent its last byte
+  std::array<bool, 3> input_waits_{};
+  bool idle_ = false;
   std::unique_ptr<net::PcapFile> pcap_;
   std::unique_ptr<net::SlirpNetwork> network_;
   std::unique_ptr<net::PcapTap> tap_;
@@ -152,12 +160,16 @@ Result<void> Session::open_serial_ports() {
     uart.set_speedup(kLineSpeedup);
     uart.on_transmit = [this, n, port](std::span<const std::uint8_t> bytes) {
       port->write(bytes);
+      last_output_[n] = machine_->instructions();
       if (n == 0 && until_.see(bytes)) {
         done_ = true;
         machine_->stop({esp32::Halt::Kind::kRequested, {}});
       }
     };
-    port->on_input([&uart](std::span<const std::uint8_t> bytes) { return uart.receive(bytes); });
+    port->on_input([this, n, &uart](std::span<const std::uint8_t> bytes) -> std::size_t {
+      input_waits_[n] = !idle_ && machine_->instructions() - last_output_[n] < kReactionInstructions;
+      return input_waits_[n] ? 0 : uart.receive(bytes);
+    });
     uart.on_receive_ready = [port] { port->resume_input(); };
     port->on_leave([this](base::SerialBackend::Leave) { leaving_ = true; });
     if (!port->where().empty())
@@ -220,14 +232,30 @@ void Session::turn() {
     const std::uint64_t now = base::EventLoop::now_ns();
     if (now < next_poll_ns_) continue;
     loop_.poll(0);
+    offer_input(false);
     next_poll_ns_ = now + kHostInterval;
     return;
   }
 }
 
+// Offers input that was held back again. True if there was any and the guest is idle: it goes in then.
+bool Session::offer_input(bool idle) {
+  bool offered = false;
+  idle_ = idle;
+  for (unsigned n = 0; n < serial_.size(); ++n)
+    if (input_waits_[n]) {
+      input_waits_[n] = false;
+      serial_[n]->resume_input();
+      offered = true;
+    }
+  idle_ = false;
+  return idle && offered;
+}
+
 // Both cores wait. In realtime the host waits for the next timer or whatever comes from outside; in warp what is
 // there already comes first, then the time is skipped.
 void Session::wait() {
+  if (offer_input(true)) return;
   std::uint64_t limit = base::EventLoop::kForever;
   if (deadline_ns_ != 0) {
     const std::uint64_t now = base::EventLoop::now_ns();

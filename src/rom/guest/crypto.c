@@ -34,7 +34,10 @@ typedef struct {
 
 void ets_sha_enable(void) { power_up(PERI_SHA, PERI_SHA | PERI_SECUREBOOT); }
 void ets_sha_disable(void) { power_down(PERI_SHA, PERI_SHA | PERI_SECUREBOOT); }
-void ets_sha_init(SHA_CTX *context) { *context = (SHA_CTX){.started = false}; }
+void ets_sha_init(SHA_CTX *context) {
+  context->started = false;
+  for (unsigned i = 0; i < 4; ++i) context->bits[i] = 0;
+}
 
 static void digest_block(SHA_CTX *context, unsigned type) {
   if (context->started) {

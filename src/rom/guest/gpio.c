@@ -155,10 +155,12 @@ void gpio_matrix_out(uint32_t gpio, uint32_t signal, bool inverted, bool enable_
 #define RTC_IO_DIG_PAD_HOLD_REG (RTC_IO_BASE + 0x74)
 #define RTC_CNTL_HOLD_FORCE_REG 0x3ff480c8
 
-/* Offsets of the pads' IO MUX registers; 0 where there is no pad (ESP-IDF, soc/io_mux_reg.h). */
+/* Offsets of the pads' IO MUX registers; 0 where there is no pad (ESP-IDF, soc/io_mux_reg.h). GPIO24 has a register
+   but no pad: its function can be selected, nothing else. */
+enum { kNoPad = 24 };
 static const uint8_t kIoMux[kPins] = {
     0x44, 0x88, 0x40, 0x84, 0x48, 0x6c, 0x60, 0x64, 0x68, 0x54, 0x58, 0x5c, 0x34, 0x38, 0x30, 0x3c, 0x4c, 0x50,
-    0x70, 0x74, 0x78, 0x7c, 0x80, 0x8c, 0,    0x24, 0x28, 0x2c, 0,    0,    0,    0,    0x1c, 0x20, 0x14, 0x18,
+    0x70, 0x74, 0x78, 0x7c, 0x80, 0x8c, 0x90, 0x24, 0x28, 0x2c, 0,    0,    0,    0,    0x1c, 0x20, 0x14, 0x18,
     0x04, 0x08, 0x0c, 0x10};
 
 /* The pads of the RTC domain: the offset of the pad's register in RTC IO, the shift of its drive strength (0: none),
@@ -197,7 +199,7 @@ void gpio_pad_select_gpio(uint8_t gpio) {
 void gpio_pad_set_drv(uint8_t gpio, uint8_t drive) {
   const RtcPad *rtc = rtc_pad(gpio);
   const uint32_t reg = rom_io_mux_register(gpio);
-  if (gpio > 33 || !reg) return;
+  if (gpio > 33 || gpio == kNoPad || !reg) return;
   const unsigned shift = rtc ? rtc->drive : FUN_DRV_SHIFT;
   replace_bits(rtc ? RTC_IO_BASE + rtc->offset : reg, 3u << shift, (drive & 3u) << shift);
 }
@@ -205,7 +207,7 @@ void gpio_pad_set_drv(uint8_t gpio, uint8_t drive) {
 static void pull(uint8_t gpio, bool up) {
   const RtcPad *rtc = rtc_pad(gpio);
   const uint32_t reg = rom_io_mux_register(gpio);
-  if (gpio > 33 || !reg) return;
+  if (gpio > 33 || gpio == kNoPad || !reg) return;
   if (rtc) {
     clear_bits(RTC_IO_BASE + rtc->offset, 1u << (up ? rtc->pull_down : rtc->pull_up));
     set_bits(RTC_IO_BASE + rtc->offset, 1u << (up ? rtc->pull_up : rtc->pull_down));

@@ -104,13 +104,15 @@ int esp_rom_spiflash_read_user_cmd(uint32_t *status, uint8_t command) {
 }
 
 /* Reads the status register until no write is under way, and gives its bits of the chip's status mask. */
-int esp_rom_spiflash_read_status(const esp_rom_spiflash_chip_t *chip, uint32_t *status) {
+/* ESP-IDF's header gives this a pointer to the chip, but what it masks with is the first word there: the ROM's own calls
+   point to status_mask. */
+int esp_rom_spiflash_read_status(const uint32_t *mask, uint32_t *status) {
   if (g_rom_spiflash_dummy_len_plus[1] == 0) {
     uint32_t value;
     do {
       REG(SPI_RD_STATUS(1)) = 0;
       start(SPI_FLASH_RDSR);
-      value = REG(SPI_RD_STATUS(1)) & chip->status_mask;
+      value = REG(SPI_RD_STATUS(1)) & *mask;
     } while (value & 1);
     *status = value;
   } else {
@@ -123,7 +125,7 @@ int esp_rom_spiflash_read_status(const esp_rom_spiflash_chip_t *chip, uint32_t *
 static int wait_idle(const esp_rom_spiflash_chip_t *chip) {
   uint32_t status;
   wait_controllers();
-  return esp_rom_spiflash_read_status(chip, &status);
+  return esp_rom_spiflash_read_status(&chip->status_mask, &status);
 }
 
 /* Status register 2, as bits 8 to 15. */
@@ -146,7 +148,7 @@ int esp_rom_spiflash_enable_write(const esp_rom_spiflash_chip_t *chip) {
   uint32_t status = 0;
   wait_idle(chip);
   start(SPI_FLASH_WREN);
-  while (!(status & 2)) esp_rom_spiflash_read_status(chip, &status);
+  while (!(status & 2)) esp_rom_spiflash_read_status(&chip->status_mask, &status);
   return kOk;
 }
 
@@ -282,8 +284,10 @@ int SPIReadModeCnfig(spiflash_mode_t mode, bool legacy) {
   if (quad || legacy) {
     esp_rom_spiflash_read_statushigh(&status_high);
     if (((status_high & FLASH_STATUS_QE) != 0) != quad) {
-      esp_rom_spiflash_read_status(&g_rom_flashchip, &status);
-      write_status_16((status & 0xff) | (quad ? FLASH_STATUS_QE : 0));
+      set_bits(SPI_CTRL(1), SPI_WRSR_2B);
+      esp_rom_spiflash_enable_write(&g_rom_flashchip);
+      esp_rom_spiflash_read_status(&g_rom_flashchip.status_mask, &status);
+      esp_rom_spiflash_write_status(&g_rom_flashchip, quad ? status | FLASH_STATUS_QE : status & 0xff);
     }
   }
   set_bits(SPI_CTRL(1), bits);
@@ -444,17 +448,19 @@ int esp_rom_spiflash_erase_area(uint32_t start_address, uint32_t length) {
   const uint32_t sector_size = g_rom_flashchip.sector_size;
   if (start_address + length > g_rom_flashchip.chip_size || start_address % sector_size) return kError;
   if (SPIUnlock() != kOk) return kError;
+  /* Sectors up to the next block, which is a whole block of them if the start is at one; blocks while more than one is
+     left; sectors. */
   const uint32_t per_block = g_rom_flashchip.block_size / sector_size;
   uint32_t sector = start_address / sector_size, count = (length + sector_size - 1) / sector_size;
+  uint32_t singly = per_block - sector % per_block;
   while (count) {
-    if (sector % per_block == 0 && count >= per_block) {
-      if (esp_rom_spiflash_erase_block(sector / per_block) != kOk) return kError;
-      sector += per_block;
-      count -= per_block;
-    } else {
-      if (esp_rom_spiflash_erase_sector(sector++) != kOk) return kError;
-      --count;
-    }
+    if (singly == 0 && count <= per_block) singly = count;
+    const uint32_t step = singly ? 1 : per_block;
+    const int result = singly ? esp_rom_spiflash_erase_sector(sector) : esp_rom_spiflash_erase_block(sector / per_block);
+    if (result != kOk) return kError;
+    if (singly) --singly;
+    sector += step;
+    count -= step;
   }
   return kOk;
 }

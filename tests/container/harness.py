@@ -35,7 +35,7 @@ def succeed(command, **options):
 
 
 def expect_hello(port, alive):
-    """Asks for /hello until there is an answer; `alive` says whether there is still somebody who could give it."""
+    """Asks for /hello until there is an answer; `alive` says whether anybody is left to give it."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:

@@ -3,8 +3,8 @@
 
 usage: image_test.py ESPALIER SOURCE_FOLDER
 
-Where Docker is installed, nobody runs it and the test is root, it starts a daemon of its own (private_daemon.py).
-Images and containers are removed again, and nothing is downloaded.
+Where Docker is installed, nobody runs it and the test is root, it starts a daemon of its own
+(private_daemon.py). Images and containers are removed again, and nothing is downloaded.
 """
 import contextlib
 import json
@@ -21,7 +21,7 @@ import uuid
 import private_daemon
 from harness import AT_ONCE, LIMIT, PATIENCE, Skip, check, expect_hello, main, run, succeed
 
-ENGINE_FAILED = 125  # exit code of `docker run` and `podman run` where the engine is at fault, not the program
+ENGINE_FAILED = 125  # exit code of `docker run` and `podman run` where not the program is at fault
 NAME = f'espalier-test-{uuid.uuid4().hex[:12]}'  # of the image, and the beginning of its containers' names
 
 
@@ -76,17 +76,19 @@ def is_small_and_unprivileged(engine):
     check(config['User'].split(':')[0] not in ('', '0', 'root'), f"user {config['User']!r}")
     check(config['WorkingDir'] == '/app', f"working directory {config['WorkingDir']!r}")
     # Root could write there.
-    command, _ = engine.run_command('--rm', NAME, 'run', '--demo', '--timeout', '5', '--pcap', '/app/frames.pcap')
+    frames = '/app/frames.pcap'
+    command, _ = engine.run_command('--rm', NAME, 'run', '--demo', '--timeout', '5', '--pcap', frames)
     done = run(command)
-    check(done.returncode == 2 and '/app/frames.pcap' in done.stderr, f'{done.returncode} {done.stderr}')
+    check(done.returncode == 2 and frames in done.stderr, f'{done.returncode} {done.stderr}')
 
 
 def serves_read_only_until_stopped(engine):
-    """The demo needs neither a writable file system nor any privilege, and `docker stop` is not left waiting."""
+    """The demo needs neither a writable file system nor any privilege, and a stop is not left waiting."""
     took = []
-    while not took or (min(took) >= AT_ONCE and len(took) < 3):  # on a busy host the engine itself may be slow
+    while not took or (min(took) >= AT_ONCE and len(took) < 3):  # on a busy host the engine may be slow
         command, name = engine.run_command('--detach', '--read-only', '--cap-drop=ALL',
-                                           '--security-opt=no-new-privileges', '--publish', '127.0.0.1::8000', NAME)
+                                           '--security-opt=no-new-privileges',
+                                           '--publish', '127.0.0.1::8000', NAME)
         succeed(command)
         expect_hello(engine.port_of(name), lambda: engine.alive(name))
         sent = time.monotonic()
@@ -109,8 +111,8 @@ def serves_build_folder_until_interrupted(engine, source, temporary):
         (folder / f'{offset:x}.bin').write_bytes(part)
     (folder / 'flasher_args.json').write_text(
         json.dumps({'flash_files': {f'{offset:#x}': f'{offset:x}.bin' for offset in parts}}))
-    command, name = engine.run_command('--rm', '--publish', '127.0.0.1::8000', '--volume', f'{folder}:/app:ro', NAME,
-                                       'run', '/app', '-p', '0.0.0.0:8000:80')
+    command, name = engine.run_command('--rm', '--publish', '127.0.0.1::8000', '--volume',
+                                       f'{folder}:/app:ro', NAME, 'run', '/app', '-p', '0.0.0.0:8000:80')
     print('+', *command, flush=True)
     client = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     try:

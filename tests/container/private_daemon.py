@@ -1,8 +1,8 @@
 """A Docker daemon of the test's own, for root on a machine where Docker is installed and not running.
 
-It lives in mount, network and process namespaces of its own, with a /run of its own: whatever it mounts, which bridges
-it makes and which processes it starts, the kernel removes with the last process of those namespaces. It has no network
-but the loopback, so nothing can be downloaded.
+It lives in mount, network and process namespaces of its own, with a /run of its own: its mounts, bridges and
+processes are gone, by the kernel's doing, when the test ends. It has no network but the loopback, so nothing can
+be downloaded.
 """
 import contextlib
 import fcntl
@@ -63,18 +63,20 @@ def daemon():
         os.environ.pop(name, None)
     cgroup = f'espalier-test-{folder.name}'
     # The plainest settings, which work on most kernels: ports are published by docker-proxy.
-    command = ['dockerd', '--host', os.environ['DOCKER_HOST'], '--data-root', folder / 'data', '--exec-root',
-               folder / 'exec', '--pidfile', folder / 'dockerd.pid', '--storage-driver', 'vfs', '--iptables=false',
-               '--ip6tables=false', '--cgroup-parent', f'/{cgroup}', '--exec-opt', 'native.cgroupdriver=cgroupfs']
+    command = ['dockerd', '--host', os.environ['DOCKER_HOST'], '--data-root', folder / 'data',
+               '--exec-root', folder / 'exec', '--pidfile', folder / 'dockerd.pid', '--storage-driver', 'vfs',
+               '--iptables=false', '--ip6tables=false', '--cgroup-parent', f'/{cgroup}',
+               '--exec-opt', 'native.cgroupdriver=cgroupfs']
     print('+', *command, flush=True)
     log_path = folder / 'dockerd.log'
     with open(log_path, 'w') as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + PATIENCE
-        while subprocess.call(['docker', 'info'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) != 0:
+        quiet = {'stdout': subprocess.DEVNULL, 'stderr': subprocess.DEVNULL}
+        while subprocess.call(['docker', 'info'], **quiet) != 0:
             if process.poll() is not None or time.monotonic() > deadline:
-                what = 'does not answer' if process.poll() is None else f'ended (exit code {process.returncode})'
+                what = 'does not answer' if process.poll() is None else 'has ended'
                 last = log_path.read_text().strip().splitlines()[-1:]
                 raise Skip(f'no container engine: dockerd {what}: {" ".join(last)}')
             time.sleep(0.2)

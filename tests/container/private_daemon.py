@@ -1,8 +1,8 @@
 """A Docker daemon of the test's own, for root on a machine where Docker is installed and not running.
 
 It lives in mount, network and process namespaces of its own, with a /run of its own: its mounts, bridges and
-processes are gone, by the kernel's doing, when the test ends. It has no network but the loopback, so nothing can
-be downloaded.
+processes are gone, by the kernel's doing, when the test ends. It has no network but the loopback, so nothing
+can be downloaded.
 """
 import contextlib
 import fcntl

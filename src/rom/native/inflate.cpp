@@ -161,17 +161,19 @@ class Inflater {
   // there are two, and at the end no more than the code takes.
   bool read_symbol(const Table& table, u32& symbol) {
     if (s_.bit_count < kMaxCodeBits) {
-      if (input_left() >= 2) {
+      if (!s_.in_symbol && input_left() >= 2) {
         fetch_byte();
         fetch_byte();
       } else {
         do {
           const Code code = look_up(table, s_.bits);
           if (code.length > 0 && code.length <= s_.bit_count) break;
-          if (!fetch_byte()) return false;
+          s_.in_symbol = !fetch_byte();
+          if (s_.in_symbol) return false;
         } while (s_.bit_count < kMaxCodeBits);
       }
     }
+    s_.in_symbol = false;
     const Code code = look_up(table, s_.bits);
     take(code.length);
     symbol = code.symbol;
@@ -195,6 +197,7 @@ class Inflater {
 void Inflater::start() {
   s_.bits = s_.bit_count = s_.distance = s_.counter = s_.extra_bits = s_.zlib_cmf = s_.zlib_flags = 0;
   s_.zlib_adler32 = s_.check_adler32 = 1;
+  s_.in_symbol = false;
   go(flags_ & kInflateZlibHeader ? kZlibCmf : kBlockHeader);
 }
 

@@ -29,6 +29,7 @@ struct InflateState {
   std::array<Table, 3> tables;   // literals and lengths, distances, code lengths
   std::array<std::uint8_t, 4> stored_header;
   std::array<std::uint8_t, 288 + 32 + 137> code_lengths;
+  bool in_symbol;  // the last call ended within a symbol
 };
 static_assert(sizeof(InflateState) == 10992);
 

@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <vector>
+#include <span>
 
+#include "rom/native/guest_bytes.h"
 #include "rom/native/natives.h"
 
 namespace espalier::rom {
@@ -30,17 +32,13 @@ struct Context {
 static_assert(sizeof(Context) == kContextSize);
 
 Context load(Call& c, u32 at) {
-  std::array<u8, kContextSize> bytes;
-  for (u32 i = 0; i < kContextSize; ++i) bytes[i] = c.load8(at + i);
   Context context;
-  std::memcpy(&context, bytes.data(), kContextSize);
+  std::memcpy(&context, load_bytes(c, at, kContextSize).data(), kContextSize);
   return context;
 }
 
 void store(Call& c, u32 at, const Context& context) {
-  std::array<u8, kContextSize> bytes;
-  std::memcpy(bytes.data(), &context, kContextSize);
-  for (u32 i = 0; i < kContextSize; ++i) c.store8(at + i, bytes[i]);
+  store_bytes(c, at, {reinterpret_cast<const u8*>(&context), kContextSize});
 }
 
 void transform(Context& context, const u8* block) {
@@ -66,26 +64,19 @@ void update(Context& context, std::span<const u8> data) {
   }
 }
 
+constexpr Context kStart = {{0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476}, {0, 0}, {}};
+
+// MD5Init(struct MD5Context* context): leaves `in` as it is.
 void md5_init(Call& c) {
   c.charge(20);
-  store(c, c.arg(0), {{0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476}, {0, 0}, {}});
-}
-
-std::vector<u8> bytes_at(Call& c, u32 at, u32 n) {
-  std::vector<u8> bytes;
-  if (const u8* host = c.readable(at, n)) {
-    bytes.assign(host, host + n);
-  } else {
-    for (u32 i = 0; i < n; ++i) bytes.push_back(c.load8(at + i));
-  }
-  return bytes;
+  store_bytes(c, c.arg(0), {reinterpret_cast<const u8*>(&kStart), offsetof(Context, in)});
 }
 
 void md5_update(Call& c) {
   const u32 n = c.arg(2);
   c.charge(20 + std::uint64_t{n} / kBlock * kCyclesPerBlock);
   Context context = load(c, c.arg(0));
-  update(context, bytes_at(c, c.arg(1), n));
+  update(context, load_bytes(c, c.arg(1), n));
   store(c, c.arg(0), context);
 }
 
@@ -97,6 +88,7 @@ std::array<u8, 16> finish(Context& context) {
   std::array<u8, 8> length;
   std::memcpy(length.data(), bits.data(), length.size());
   update(context, length);
+  context.bits = bits;
   std::array<u8, 16> digest;
   std::memcpy(digest.data(), context.state.data(), digest.size());
   return digest;
@@ -108,21 +100,21 @@ void md5_final(Call& c) {
   c.charge(2 * kCyclesPerBlock);
   Context context = load(c, c.arg(1));
   const auto digest = finish(context);
-  for (u32 i = 0; i < digest.size(); ++i) c.store8(c.arg(0) + i, digest[i]);
-  context.state[0] = 0;
   store(c, c.arg(1), context);
+  store_bytes(c, c.arg(0), digest);
+  c.store32(c.arg(1), 0);
 }
 
 // int md5_vector(size_t num_elem, const u8* addr[], const size_t* len, u8* mac)
 void md5_vector(Call& c) {
-  Context context = {{0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476}, {0, 0}, {}};
+  Context context = kStart;
   for (u32 i = 0; i < c.arg(0); ++i) {
     const u32 n = c.load32(c.arg(2) + 4 * i);
     c.charge(20 + std::uint64_t{n} / kBlock * kCyclesPerBlock);
-    update(context, bytes_at(c, c.load32(c.arg(1) + 4 * i), n));
+    update(context, load_bytes(c, c.load32(c.arg(1) + 4 * i), n));
   }
   const auto digest = finish(context);
-  for (u32 i = 0; i < digest.size(); ++i) c.store8(c.arg(3) + i, digest[i]);
+  store_bytes(c, c.arg(3), digest);
   c.ret(0);
 }
 

@@ -94,6 +94,7 @@ class Session {
   RunOptions options_;
   ConsoleWatch until_;
   base::EventLoop loop_;
+  SignalWatch signals_{loop_};  // from before the image is read: as PID 1 a process has no other end
   image::FlashImage image_;
   std::unique_ptr<esp32::Machine> machine_;
   std::array<std::unique_ptr<base::SerialBackend>, 3> serial_;
@@ -270,11 +271,10 @@ void Session::wait() {
 }
 
 int Session::run() {
-  SignalWatch signals(loop_);
   if (options_.timeout_seconds)
     deadline_ns_ = base::EventLoop::now_ns() + static_cast<std::uint64_t>(*options_.timeout_seconds * 1e9);
   bool timed_out = false;
-  while (!leaving_ && !done_ && signals.signal() == 0 && !machine_->halted()) {
+  while (!leaving_ && !done_ && signals_.signal() == 0 && !machine_->halted()) {
     if ((timed_out = past_deadline())) break;
     // A console that does not keep up makes the guest wait.
     if (std::ranges::any_of(serial_, [](const auto& port) { return port->congested(); }))
@@ -298,7 +298,7 @@ int Session::run() {
     fail(halt->message);
     return halt->kind == esp32::Halt::Kind::kResetLimit ? kExpectationFailed : kEmulatorFault;
   }
-  if (const int signal = signals.signal()) return 128 + signal;
+  if (const int signal = signals_.signal()) return 128 + signal;
   if (!until_.missing().empty()) {
     fail(fmt::format("stopped before '{}' appeared", until_.missing()));
     return kExpectationFailed;

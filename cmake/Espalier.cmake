@@ -39,6 +39,10 @@ function(espalier_layer name)
   endif()
   if(ESPALIER_TESTS AND tests)
     add_executable(${name}_tests ${tests})
+    # Compiling the tests is most of a build; they need no more than this.
+    if(CMAKE_BUILD_TYPE STREQUAL "Release")
+      target_compile_options(${name}_tests PRIVATE -O1)
+    endif()
     target_link_libraries(${name}_tests PRIVATE espalier_${name} ${ARG_TEST_DEPS} GTest::gtest GTest::gmock
                           GTest::gtest_main)
     gtest_discover_tests(${name}_tests DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${name})

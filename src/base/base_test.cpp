@@ -9,7 +9,7 @@
 namespace espalier::base {
 namespace {
 
-struct ManualTime : TimeSource {
+struct ManualTime final : TimeSource {
   Ticks time = 0;
   Ticks now() override { return time; }
 };

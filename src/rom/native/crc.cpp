@@ -47,7 +47,7 @@ struct Crc {
   static void run(Call& c) {
     u32 crc = ~c.arg(0) & kMask;
     const u32 at = c.arg(1), n = c.arg(2);
-    c.charge(10 + 6 * std::uint64_t{n});
+    c.charge(10 + (Bits == 8 ? 7 : 10) * std::uint64_t{n});
     const u8* host = c.readable(at, n);
     for (u32 i = 0; i < n; ++i) crc = step(crc, host ? host[i] : c.load8(at + i));
     c.ret(~crc & kMask);
@@ -59,7 +59,7 @@ struct Crc {
 void mac_crc8(Call& c) {
   u32 crc = 0;
   const u32 at = c.arg(0), n = c.arg(1);
-  c.charge(10 + 6 * std::uint64_t{n});
+  c.charge(10 + 60 * std::uint64_t{n});  // bit by bit
   for (u32 i = 0; i < n; ++i) crc = Crc<8, 0x31, true>::step(crc, c.load8(at + i));
   c.ret(crc);
 }
@@ -70,7 +70,7 @@ void adler32(Call& c) {
   u32 a = c.arg(0) & 0xffff, b = c.arg(0) >> 16;
   const u32 at = c.arg(1), n = c.arg(2);
   if (at == 0) return c.ret(1);
-  c.charge(10 + 5 * std::uint64_t{n});
+  c.charge(10 + 3 * std::uint64_t{n});
   for (u32 i = 0; i < n; ++i) {
     a = (a + c.load8(at + i)) % 65521;
     b = (b + a) % 65521;

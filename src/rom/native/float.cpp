@@ -20,8 +20,8 @@ using u32 = std::uint32_t;
 using i64 = std::int64_t;
 using u64 = std::uint64_t;
 
-// Instructions of a typical routine on a core without double-precision hardware.
-constexpr u64 kAdd = 60, kMultiply = 70, kDivide = 200, kCompare = 15, kConvert = 20;
+// Instructions of the chip's own routines, roughly: single precision is half of a double's.
+constexpr u64 kAdd = 35, kMultiply = 60, kDivide = 400, kCompare = 8, kConvert = 18;
 
 template <class T>
 T operand(Call& c, unsigned n) {
@@ -76,7 +76,7 @@ constexpr auto kOver = []<class T>(T a, T b) {
 
 template <class T, auto Operation, u64 Cost>
 void binary(Call& c) {
-  c.charge(Cost);
+  c.charge(sizeof(T) == 8 ? Cost : Cost / 2);
   result<T>(c, Operation(operand<T>(c, 0), operand<T>(c, 1)));
 }
 
@@ -124,7 +124,7 @@ Unsigned to_unsigned(T v) {
 // x to an integer power by repeated squaring, in libgcc's order of operations.
 template <class T>
 void power(Call& c) {
-  c.charge(8 * kMultiply);
+  c.charge(5 * kMultiply);
   T x = operand<T>(c, 0);
   const i32 n = static_cast<i32>(c.arg(sizeof(T) / 4));
   u32 m = n < 0 ? 0u - static_cast<u32>(n) : static_cast<u32>(n);
@@ -237,7 +237,7 @@ constexpr NativeFunction kFunctions[] = {
     {"__divsf3", binary<float, kOver, kDivide>},
     {"__divdf3", binary<double, kOver, kDivide>},
     {"__muldc3", complex_binary<times, 4 * kMultiply + 2 * kAdd>},
-    {"__divdc3", complex_binary<over, 4 * kMultiply + 3 * kAdd + 3 * kDivide>},
+    {"__divdc3", complex_binary<over, 2 * kMultiply + 2 * kAdd + 2 * kDivide>},
     {"__powisf2", power<float>},
     {"__powidf2", power<double>},
     {"__negsf2", unary<float, float, negate<float>, kCompare>},

@@ -437,7 +437,7 @@ InflateStatus inflate(InflateState& state, InflateBuffers& buffers, u32 flags) {
 namespace {
 
 // Instructions of a typical decoder: for a call, for a byte read, for a byte written.
-constexpr std::uint64_t kCall = 100, kInputByte = 40, kOutputByte = 12;
+constexpr std::uint64_t kCall = 100, kInputByte = 56, kOutputByte = 6;
 
 void charge(Call& c, u32 read, u32 written) {
   c.charge(kCall + kInputByte * read + kOutputByte * written);

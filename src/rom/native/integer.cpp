@@ -13,8 +13,8 @@ using u32 = std::uint32_t;
 using i64 = std::int64_t;
 using u64 = std::uint64_t;
 
-// Costs are those of the usual loop-free routines on an LX6 with QUOS and MULL; 64-bit division loops.
-constexpr u64 kSmall = 8, kMultiply64 = 16, kDivide32 = 20, kDivide64 = 120;
+// Instructions of the chip's own routines, roughly.
+constexpr u64 kSmall = 5, kCount32 = 35, kCount64 = 135, kMultiply64 = 8, kDivide32 = 4, kDivide64 = 55;
 
 void raise_divide_by_zero() {
   throw GuestFault{xtensa::Cause::kIntegerDivideByZero, 0};
@@ -188,14 +188,14 @@ constexpr NativeFunction kFunctions[] = {
     {"__ctzsi2", unary32<[](u32 v) { return std::countr_zero(v); }, kSmall>},
     {"__ffssi2", unary32<[](u32 v) { return v ? std::countr_zero(v) + 1 : 0; }, kSmall>},
     {"__clrsbsi2", unary32<kClrsb32, kSmall>},
-    {"__popcountsi2", unary32<[](u32 v) { return std::popcount(v); }, kSmall>},
+    {"__popcountsi2", unary32<[](u32 v) { return std::popcount(v); }, kCount32>},
     {"__paritysi2", unary32<[](u32 v) { return std::popcount(v) & 1; }, kSmall>},
     {"__bswapsi2", unary32<[](u32 v) { return __builtin_bswap32(v); }, kSmall>},
     {"__clzdi2", unary64_to_32<[](u64 v) { return std::countl_zero(v); }, kSmall>},
     {"__ctzdi2", unary64_to_32<[](u64 v) { return std::countr_zero(v); }, kSmall>},
     {"__ffsdi2", unary64_to_32<[](u64 v) { return v ? std::countr_zero(v) + 1 : 0; }, kSmall>},
     {"__clrsbdi2", unary64_to_32<kClrsb64, kSmall>},
-    {"__popcountdi2", unary64_to_32<[](u64 v) { return std::popcount(v); }, kSmall>},
+    {"__popcountdi2", unary64_to_32<[](u64 v) { return std::popcount(v); }, kCount64>},
     {"__bswapdi2", unary64<[](u64 v) { return __builtin_bswap64(v); }, kSmall>},
     {"__negdi2", unary64<[](u64 v) { return u64{0} - v; }, kSmall>},
     {"__ashldi3", shift64<kShiftLeft>},

@@ -22,7 +22,7 @@ using u32 = std::uint32_t;
 
 constexpr u32 kBlock = 64;
 constexpr u32 kContextSize = 88;
-constexpr u32 kCyclesPerBlock = 900;
+constexpr u32 kCyclesPerBlock = 770;
 
 struct Context {
   std::array<u32, 4> state;
@@ -74,7 +74,7 @@ void md5_init(Call& c) {
 
 void md5_update(Call& c) {
   const u32 n = c.arg(2);
-  c.charge(20 + std::uint64_t{n} / kBlock * kCyclesPerBlock);
+  c.charge(45 + std::uint64_t{n} / kBlock * kCyclesPerBlock);
   Context context = load(c, c.arg(0));
   update(context, load_bytes(c, c.arg(1), n));
   store(c, c.arg(0), context);
@@ -97,7 +97,7 @@ std::array<u8, 16> finish(Context& context) {
 // MD5Final(unsigned char digest[16], struct MD5Context* context): of the context the first word is wiped, no
 // more (the chip's source says sizeof of the pointer).
 void md5_final(Call& c) {
-  c.charge(2 * kCyclesPerBlock);
+  c.charge(50 + kCyclesPerBlock);
   Context context = load(c, c.arg(1));
   const auto digest = finish(context);
   store(c, c.arg(1), context);
@@ -110,7 +110,7 @@ void md5_vector(Call& c) {
   Context context = kStart;
   for (u32 i = 0; i < c.arg(0); ++i) {
     const u32 n = c.load32(c.arg(2) + 4 * i);
-    c.charge(20 + std::uint64_t{n} / kBlock * kCyclesPerBlock);
+    c.charge(45 + std::uint64_t{n} / kBlock * kCyclesPerBlock);
     update(context, load_bytes(c, c.load32(c.arg(1) + 4 * i), n));
   }
   const auto digest = finish(context);

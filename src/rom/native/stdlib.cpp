@@ -45,7 +45,7 @@ Parsed parse(Call& c, u32 at, u32 base) {
   for (int d; (d = digit_of(c.load8(at))) < static_cast<int>(base); ++at, ++digits)
     if (p.magnitude <= 0xffffffffu) p.magnitude = p.magnitude * base + static_cast<u32>(d);
   if (digits > 0) p.end = at;
-  c.charge(20 + 10 * digits);
+  c.charge(55 + 17 * digits);
   return p;
 }
 

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <cstdint>
 #include <cstring>
+#include <span>
 
 #include "rom/native/natives.h"
 
@@ -12,59 +13,77 @@ namespace {
 
 using u8 = std::uint8_t;
 using u32 = std::uint32_t;
+using u64 = std::uint64_t;
 
-constexpr u32 kCallCost = 8;  // entry, return and set-up of an ordinary leaf function
-
-// A word a step where both sides are aligned, as the chip's own routines do.
-void charge_words(Call& c, u32 bytes) {
-  c.charge(kCallCost + bytes / 2);
+// Instructions of the chip's own routines: for a call, and for each byte in hundredths. The block routines
+// and the str* ones of the ISA's make work by words, the rest by bytes.
+constexpr u64 kCallCost = 8;
+enum Pace : u64 {
+  kSetPace = 33,
+  kCopyPace = 65,
+  kLengthPace = 150,
+  kCompareWordsPace = 180,
+  kStringCopyPace = 200,
+  kZeroPace = 300,
+  kScanPace = 400,
+  kMovePace = 600,
+  kCompareBytesPace = 800,
+  kSearchPace = 1000,
+  kFoldPace = 2100,
+};
+void charge(Call& c, u64 bytes, Pace pace) {
+  c.charge(kCallCost + bytes * pace / 100);
 }
-void charge_bytes(Call& c, u32 bytes) {
-  c.charge(kCallCost + 4 * std::uint64_t{bytes});
+
+// The byte at `at` out of its aligned word, as the routines that work by words see it: memory that takes
+// nothing but words (the instruction bus) will do.
+u8 byte_of_word(Call& c, u32 at) {
+  return static_cast<u8>(c.load32(at & ~3u) >> (8 * (at & 3)));
 }
 
-// Copies `n` bytes, forwards. Whole when both ends are plain memory, else byte by byte so that a fault comes
-// at the byte that has no memory, with everything before it done. 32-bit-only memory (the instruction bus)
-// takes words.
+// Copies `n` bytes, forwards. Whole when both ends are plain memory, else in pieces so that a fault comes at
+// the piece that has no memory, with everything before it done. Those are the chip's: bytes up to a target
+// address that is a multiple of 4, words (which the instruction bus takes, and a source that is not aligned
+// gives too), and bytes at the end.
 void copy_forward(Call& c, u32 to, u32 from, u32 n) {
+  constexpr u32 kTooShort = 7;
   u8* w = c.writable(to, n);
   const u8* r = c.readable(from, n);
   if (w && r && (to <= from || to - from >= n)) {
     std::memmove(w, r, n);
     return;
   }
-  if (((to | from) & 3) == 0)
-    for (; n >= 4; n -= 4, to += 4, from += 4) c.store32(to, c.load32(from));
-  for (; n > 0; --n) c.store8(to++, c.load8(from++));
+  const auto copy_byte = [&] { c.store8(to++, c.load8(from++)), --n; };
+  if ((to & 3) == 0 || n >= kTooShort) {
+    while ((to & 3) != 0) copy_byte();
+    for (; n >= 4; n -= 4, to += 4, from += 4) {
+      u32 word = c.load32(from & ~3u);
+      if (const u32 bits = 8 * (from & 3)) word = word >> bits | c.load32((from & ~3u) + 4) << (32 - bits);
+      c.store32(to, word);
+    }
+  }
+  while (n > 0) copy_byte();
 }
 
 void memcpy_(Call& c) {
-  charge_words(c, c.arg(2));
+  charge(c, c.arg(2), kCopyPace);
   copy_forward(c, c.arg(0), c.arg(1), c.arg(2));
   c.ret(c.arg(0));
 }
 
 void memmove_(Call& c) {
-  u32 to = c.arg(0), from = c.arg(1), n = c.arg(2);
-  charge_words(c, n);
-  if (to - from >= n) {
-    copy_forward(c, to, from, n);
+  const u32 to = c.arg(0), from = c.arg(1), n = c.arg(2);
+  charge(c, n, kMovePace);
+  u8* w = c.writable(to, n);
+  const u8* r = c.readable(from, n);
+  if (w && r) {
+    std::memmove(w, r, n);
+  } else if (to - from >= n) {
+    for (u32 i = 0; i < n; ++i) c.store8(to + i, c.load8(from + i));
   } else {
-    u8* w = c.writable(to, n);
-    const u8* r = c.readable(from, n);
-    if (w && r) {
-      std::memmove(w, r, n);
-    } else {
-      const bool words = ((to | from | n) & 3) == 0;
-      for (to += n, from += n; n > 0; n -= words ? 4 : 1) {
-        if (words)
-          to -= 4, from -= 4, c.store32(to, c.load32(from));
-        else
-          c.store8(--to, c.load8(--from));
-      }
-    }
+    for (u32 i = n; i-- > 0;) c.store8(to + i, c.load8(from + i));
   }
-  c.ret(c.arg(0));
+  c.ret(to);
 }
 
 void fill(Call& c, u32 to, u8 value, u32 n) {
@@ -78,14 +97,19 @@ void fill(Call& c, u32 to, u8 value, u32 n) {
 }
 
 void memset_(Call& c) {
-  charge_words(c, c.arg(2));
+  charge(c, c.arg(2), kSetPace);
   fill(c, c.arg(0), static_cast<u8>(c.arg(1)), c.arg(2));
   c.ret(c.arg(0));
 }
 
 void bzero_(Call& c) {
-  charge_words(c, c.arg(1));
-  fill(c, c.arg(0), 0, c.arg(1));
+  const u32 at = c.arg(0), n = c.arg(1);
+  charge(c, n, kZeroPace);
+  if (u8* w = c.writable(at, n)) {
+    std::memset(w, 0, n);
+    return;
+  }
+  for (u32 i = 0; i < n; ++i) c.store8(at + i, 0);
 }
 
 void memccpy_(Call& c) {
@@ -94,28 +118,31 @@ void memccpy_(Call& c) {
     const u8 b = c.load8(from + i);
     c.store8(to + i, b);
     if (b == static_cast<u8>(c.arg(2))) {
-      charge_bytes(c, i + 1);
+      charge(c, i + 1, kMovePace);
       return c.ret(to + i + 1);
     }
   }
-  charge_bytes(c, n);
+  charge(c, n, kMovePace);
   c.ret(0);
 }
 
 void memchr_(Call& c) {
   const u32 at = c.arg(0), n = c.arg(2);
-  for (u32 i = 0; i < n; ++i)
-    if (c.load8(at + i) == static_cast<u8>(c.arg(1))) {
-      charge_bytes(c, i);
-      return c.ret(at + i);
-    }
-  charge_bytes(c, n);
-  c.ret(0);
+  const u8 wanted = static_cast<u8>(c.arg(1));
+  u32 i = 0;
+  if (const u8* host = c.readable(at, n)) {
+    const void* found = std::memchr(host, wanted, n);
+    i = found ? static_cast<u32>(static_cast<const u8*>(found) - host) : n;
+  } else {
+    while (i < n && c.load8(at + i) != wanted) ++i;
+  }
+  charge(c, i, kScanPace);
+  c.ret(i < n ? at + i : 0);
 }
 
 void memrchr_(Call& c) {
   const u32 at = c.arg(0), n = c.arg(2);
-  charge_bytes(c, n);
+  charge(c, n, kScanPace);
   for (u32 i = n; i-- > 0;)
     if (c.load8(at + i) == static_cast<u8>(c.arg(1))) return c.ret(at + i);
   c.ret(0);
@@ -123,30 +150,58 @@ void memrchr_(Call& c) {
 
 void memcmp_(Call& c) {
   const u32 a = c.arg(0), b = c.arg(1), n = c.arg(2);
-  for (u32 i = 0; i < n; ++i)
+  const u8 *x = c.readable(a, n), *y = c.readable(b, n);
+  for (u32 i = x && y && std::memcmp(x, y, n) == 0 ? n : 0; i < n; ++i)
     if (const int d = c.load8(a + i) - c.load8(b + i)) {
-      charge_bytes(c, i);
+      charge(c, i, kCompareBytesPace);
       return c.ret(static_cast<u32>(d));
     }
-  charge_words(c, n);
+  charge(c, n, kCompareBytesPace);
   c.ret(0);
 }
 
+// The bytes of [at, end of its page) if they are plain memory: strings are looked through page by page.
+std::span<const u8> rest_of_page(Call& c, u32 at) {
+  constexpr u32 kPage = 4096;
+  const u32 size = kPage - at % kPage;
+  const u8* host = c.readable(at, size);
+  return host ? std::span(host, size) : std::span<const u8>();
+}
+
+// The length of the string at `at`, or `limit`.
+template <u8 (*Load)(Call&, u32)>
+u32 length(Call& c, u32 at, u32 limit) {
+  for (u32 n = 0; n < limit;) {
+    if (const auto page = rest_of_page(c, at + n); !page.empty()) {
+      const std::size_t most = std::min<std::size_t>(page.size(), limit - n);
+      if (const void* nul = std::memchr(page.data(), 0, most))
+        return n + static_cast<u32>(static_cast<const u8*>(nul) - page.data());
+      n += static_cast<u32>(most);
+    } else if (Load(c, at + n++) == 0) {
+      return n - 1;
+    }
+  }
+  return limit;
+}
+u8 load_byte(Call& c, u32 at) {
+  return c.load8(at);
+}
 u32 length(Call& c, u32 at, u32 limit = ~0u) {
-  u32 n = 0;
-  while (n < limit && c.load8(at + n) != 0) ++n;
-  return n;
+  return length<load_byte>(c, at, limit);
+}
+u32 length_by_words(Call& c, u32 at) {
+  return length<byte_of_word>(c, at, ~0u);
 }
 
 void strlen_(Call& c) {
-  const u32 n = length(c, c.arg(0));
-  charge_words(c, n);
+  const u32 n = length_by_words(c, c.arg(0));
+  charge(c, n, kLengthPace);
   c.ret(n);
 }
 
 void strnlen_(Call& c) {
   const u32 n = length(c, c.arg(0), c.arg(1));
-  charge_bytes(c, n);
+  charge(c, n, kScanPace);
   c.ret(n);
 }
 
@@ -157,31 +212,34 @@ u8 folded(u8 b) {
   return b >= 'A' && b <= 'Z' ? static_cast<u8>(b + 32) : b;
 }
 
-// strcmp and its family: at most `limit` bytes, each seen through `Fold`.
-template <u8 (*Fold)(u8)>
+// strcmp and its family: at most `limit` bytes, each seen through `Fold`. strcmp itself goes by words where
+// both strings are aligned.
+template <u8 (*Fold)(u8), Pace P>
 void compare_strings(Call& c, u32 limit) {
   const u32 a = c.arg(0), b = c.arg(1);
+  const auto load = P == kCompareWordsPace && ((a | b) & 3) == 0 ? byte_of_word : load_byte;
   for (u32 i = 0; i < limit; ++i) {
-    const u8 x = Fold(c.load8(a + i)), y = Fold(c.load8(b + i));
+    const u8 x = Fold(load(c, a + i)), y = Fold(load(c, b + i));
     if (x != y || x == 0) {
-      charge_bytes(c, i);
+      charge(c, i, P);
       return c.ret(static_cast<u32>(x - y));
     }
   }
-  charge_bytes(c, limit);
+  charge(c, limit, P);
   c.ret(0);
 }
 
 void strcpy_(Call& c) {
-  const u32 n = length(c, c.arg(1)) + 1;
-  charge_words(c, n);
+  const bool words = ((c.arg(0) | c.arg(1)) & 3) == 0;
+  const u32 n = (words ? length_by_words(c, c.arg(1)) : length(c, c.arg(1))) + 1;
+  charge(c, n, kStringCopyPace);
   copy_forward(c, c.arg(0), c.arg(1), n);
   c.ret(c.arg(0));
 }
 
 void strncpy_(Call& c) {
   const u32 n = c.arg(2), copied = length(c, c.arg(1), n);
-  charge_bytes(c, n);
+  charge(c, n, kStringCopyPace);
   copy_forward(c, c.arg(0), c.arg(1), copied);
   fill(c, c.arg(0) + copied, 0, n - copied);
   c.ret(c.arg(0));
@@ -189,7 +247,7 @@ void strncpy_(Call& c) {
 
 void append(Call& c, u32 limit) {
   const u32 end = c.arg(0) + length(c, c.arg(0)), n = length(c, c.arg(1), limit);
-  charge_bytes(c, end - c.arg(0) + n);
+  charge(c, end - c.arg(0) + n, kStringCopyPace);
   copy_forward(c, end, c.arg(1), n);
   c.store8(end + n, 0);
   c.ret(c.arg(0));
@@ -197,7 +255,7 @@ void append(Call& c, u32 limit) {
 
 void strlcpy_(Call& c) {
   const u32 n = length(c, c.arg(1)), room = c.arg(2);
-  charge_bytes(c, n);
+  charge(c, n, kScanPace);
   if (room > 0) {
     const u32 copied = std::min(n, room - 1);
     copy_forward(c, c.arg(0), c.arg(1), copied);
@@ -208,7 +266,7 @@ void strlcpy_(Call& c) {
 
 void strlcat_(Call& c) {
   const u32 room = c.arg(2), had = length(c, c.arg(0), room), n = length(c, c.arg(1));
-  charge_bytes(c, had + n);
+  charge(c, had + n, kScanPace);
   if (had < room) {
     const u32 copied = std::min(n, room - had - 1);
     copy_forward(c, c.arg(0) + had, c.arg(1), copied);
@@ -221,7 +279,7 @@ void strchr_(Call& c) {
   for (u32 at = c.arg(0);; ++at) {
     const u8 b = c.load8(at);
     if (b == static_cast<u8>(c.arg(1)) || b == 0) {
-      charge_bytes(c, at - c.arg(0));
+      charge(c, at - c.arg(0), kScanPace);
       return c.ret(b == static_cast<u8>(c.arg(1)) ? at : 0);
     }
   }
@@ -234,7 +292,7 @@ void strrchr_(Call& c) {
     if (b == static_cast<u8>(c.arg(1))) found = at;
     if (b == 0) break;
   }
-  charge_bytes(c, at - c.arg(0));
+  charge(c, at - c.arg(0), kScanPace);
   c.ret(found);
 }
 
@@ -247,7 +305,7 @@ void span_of(Call& c) {
     const u8 b = c.load8(c.arg(0) + n);
     if (b == 0 || (set.find(static_cast<char>(b)) != std::string::npos) != Member) break;
   }
-  charge_bytes(c, n + static_cast<u32>(set.size()));
+  charge(c, n + static_cast<u32>(set.size()), kSearchPace);
   c.ret(n);
 }
 
@@ -257,7 +315,7 @@ void find_string(Call& c) {
   for (std::string* s : {&hay, &needle})
     for (char& ch : *s) ch = static_cast<char>(Fold(static_cast<u8>(ch)));
   const std::size_t at = hay.find(needle);
-  charge_bytes(c, static_cast<u32>(at == std::string::npos ? hay.size() : at + needle.size()));
+  charge(c, static_cast<u32>(at == std::string::npos ? hay.size() : at + needle.size()), kSearchPace);
   c.ret(at == std::string::npos ? 0 : c.arg(0) + static_cast<u32>(at));
 }
 
@@ -277,7 +335,7 @@ u32 next_token(Call& c, u32 start, const std::string& delimiters, u32 cursor, bo
   }
   u32 end = at;
   while (c.load8(end) != 0 && !is_delimiter(c.load8(end))) ++end;
-  charge_bytes(c, end - start);
+  charge(c, end - start, kSearchPace);
   if (c.load8(end) == 0) {
     c.store32(cursor, 0);
   } else {
@@ -309,7 +367,7 @@ void change_case(Call& c) {
     const bool change = Upper ? b >= 'a' && b <= 'z' : b >= 'A' && b <= 'Z';
     if (change) c.store8(at, b ^ 0x20);
   }
-  charge_bytes(c, at - c.arg(0));
+  charge(c, at - c.arg(0), kSearchPace);
   c.ret(c.arg(0));
 }
 
@@ -330,7 +388,7 @@ constexpr NativeFunction kFunctions[] = {
     {"xthal_memcpy", memcpy_},
     {"xthal_bcopy",
      [](Call& c) {
-       charge_words(c, c.arg(2));
+       charge(c, c.arg(2), kCopyPace);
        copy_forward(c, c.arg(1), c.arg(0), c.arg(2));
      }},
     {"memmove", memmove_},
@@ -343,11 +401,11 @@ constexpr NativeFunction kFunctions[] = {
     {"__gcc_bcmp", memcmp_},
     {"strlen", strlen_},
     {"strnlen", strnlen_},
-    {"strcmp", [](Call& c) { compare_strings<exact>(c, ~0u); }},
-    {"strcoll", [](Call& c) { compare_strings<exact>(c, ~0u); }},
-    {"strncmp", [](Call& c) { compare_strings<exact>(c, c.arg(2)); }},
-    {"strcasecmp", [](Call& c) { compare_strings<folded>(c, ~0u); }},
-    {"strncasecmp", [](Call& c) { compare_strings<folded>(c, c.arg(2)); }},
+    {"strcmp", [](Call& c) { compare_strings<exact, kCompareWordsPace>(c, ~0u); }},
+    {"strcoll", [](Call& c) { compare_strings<exact, kCompareWordsPace>(c, ~0u); }},
+    {"strncmp", [](Call& c) { compare_strings<exact, kCompareBytesPace>(c, c.arg(2)); }},
+    {"strcasecmp", [](Call& c) { compare_strings<folded, kFoldPace>(c, ~0u); }},
+    {"strncasecmp", [](Call& c) { compare_strings<folded, kFoldPace>(c, c.arg(2)); }},
     {"strcpy", strcpy_},
     {"strncpy", strncpy_},
     {"strcat", [](Call& c) { append(c, ~0u); }},

@@ -3,7 +3,11 @@
 #ifndef ESPALIER_GUEST_SOC_H
 #define ESPALIER_GUEST_SOC_H
 
+#ifdef __ASSEMBLER__
+#define BIT(n) (1 << (n))
+#else
 #define BIT(n) (1u << (n))
+#endif
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>
@@ -41,8 +45,9 @@ static inline void reg_replace(uint32_t address, uint32_t mask, uint32_t value) 
 #define DPORT_CORE_RST_EN_REG 0x3ff000d0
 #define DPORT_EMAC_RST BIT(7)
 #define DPORT_WIFI_CLK_EMAC_EN BIT(14)
-#define DPORT_CPU_INTR_FROM_CPU_REG(n) (0x3ff000dc + 4 * (n)) /* bit 0: the interrupt line of source 24 + n \
-                                                               */
+#define DPORT_CPU_INTR_FROM_CPU_REG(n)                                 \
+  (0x3ff000dc + 4 * (n)) /* bit 0: the interrupt line of source 24 + n \
+                          */
 #define DPORT_PRO_INTR_STATUS_REG(n) (0x3ff000ec + 4 * (n))
 #define DPORT_APP_INTR_STATUS_REG(n) (0x3ff000f8 + 4 * (n))
 #define DPORT_PRO_INTR_MAP_REG(source) (0x3ff00104 + 4 * (source))
@@ -55,6 +60,7 @@ static inline void reg_replace(uint32_t address, uint32_t mask, uint32_t value) 
 #define SOURCE_TG0_T1_LEVEL 15
 #define SOURCE_TG0_WDT_LEVEL 16
 #define SOURCE_TG1_T0_LEVEL 18
+#define SOURCE_TG1_WDT_LEVEL 20
 #define SOURCE_GPIO 22
 #define SOURCE_FROM_CPU(n) (24 + (n))
 #define SOURCE_UART0 34
@@ -63,6 +69,7 @@ static inline void reg_replace(uint32_t address, uint32_t mask, uint32_t value) 
 #define SOURCE_TIMER1 56 /* FRC1 */
 #define SOURCE_TIMER2 57 /* FRC2 */
 #define SOURCE_TG0_T0_EDGE 58
+#define SOURCE_TG1_T0_EDGE 62
 #define SOURCE_COUNT 69
 #define INTERRUPT_NOT_CONNECTED 6 /* an internal interrupt's number: a source routed there goes nowhere */
 
@@ -120,6 +127,7 @@ static inline void reg_replace(uint32_t address, uint32_t mask, uint32_t value) 
 #define RTC_CNTL_SOC_CLK_SEL_S 27 /* 0: crystal, 1: PLL */
 #define RTC_CNTL_REG 0x3ff4807c
 #define RTC_CNTL_DIG_DBIAS_WAK_S 11
+#define RTC_CNTL_SCK_DCAP_S 14 /* the slow clock's trim */
 #define RTC_CNTL_DIG_PWC_REG 0x3ff48084
 #define RTC_CNTL_DG_WRAP_PD_EN BIT(31)
 #define RTC_CNTL_WDTCONFIG0_REG 0x3ff4808c

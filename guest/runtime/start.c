@@ -1,6 +1,7 @@
 /* From start.S to the program's own functions. */
 #include "start.h"
 
+#include "chip.h"
 #include "rom.h"
 
 extern uint8_t bss_start[], bss_end[], bss1_start[], bss1_end[];
@@ -12,5 +13,6 @@ void __attribute__((noreturn)) start_pro_cpu(void) {
 }
 
 void __attribute__((noreturn)) start_app_cpu(void) {
+  ets_update_cpu_frequency(kCpuMhz); /* the ROM keeps it for each core; ets_delay_us() goes by it */
   main_app();
 }

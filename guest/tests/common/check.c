@@ -42,6 +42,11 @@ void app_cpu_up(void) {
   CHECK(WAIT_FOR(app_is_up));
 }
 
+void app_cpu_again(void) {
+  app_is_up = false;
+  app_cpu_up();
+}
+
 void app_run(void (*work)(void)) {
   app_cpu_up();
   app_work = work;

@@ -59,4 +59,6 @@ void app_run(void (*work)(void)); /* starts it */
 bool app_finished(void);
 void app_wait(void); /* until it has finished */
 
+void app_cpu_again(void); /* resets it and starts it anew */
+
 #endif

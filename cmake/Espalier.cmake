@@ -43,6 +43,7 @@ function(espalier_layer name)
     if(CMAKE_BUILD_TYPE STREQUAL "Release")
       target_compile_options(${name}_tests PRIVATE -O1)
     endif()
+    target_precompile_headers(${name}_tests PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
     target_link_libraries(${name}_tests PRIVATE espalier_${name} ${ARG_TEST_DEPS} GTest::gtest GTest::gmock
                           GTest::gtest_main)
     gtest_discover_tests(${name}_tests DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${name})

@@ -23,6 +23,8 @@ typedef void (*code_t)(void);
 enum { kBootloaderOffset = 0x1000 };
 
 bool ets_secure_boot_check_start(uint8_t abstract_index, uint32_t *iv);
+bool ets_use_secure_boot_v2(void);
+void __attribute__((noreturn)) ets_secure_boot_verify_boot_bootloader(void);
 
 /* --- messages that end it all --- */
 static void __attribute__((noreturn)) stop(void) {
@@ -130,6 +132,11 @@ static void boot_from_flash(void) {
     Cache_Read_Init_rom(0);
     const bool eco3 = rom_is_eco3();
     if (eco3) wait_for_valid_header();
+    if (eco3 && ets_use_secure_boot_v2()) {
+      rom_configure_flash((const uint8_t *)(0x3f400000 + kBootloaderOffset), kSecureBoot);
+      ets_printf("secure boot v2 enabled\n");
+      ets_secure_boot_verify_boot_bootloader();
+    }
     const bool secure_boot = efuse & EFUSE_RD_ABS_DONE_0;
     if (secure_boot) ets_secure_boot_check_start(0, (uint32_t *)0x3f400000);
     failed = ets_unpack_flash_code(kBootloaderOffset, &USER_CODE_START, false, secure_boot, true) != 0;

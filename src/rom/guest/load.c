@@ -69,13 +69,13 @@ static uint32_t word_at(const uint8_t *p) {
 /* The flash clock's divider of an image header's speed nibble: 40, 26, 20 MHz, else (0xf) 80 MHz. */
 static uint8_t clock_divider(uint8_t speed) { return speed < 3 ? speed + 2 : 1; }
 
-static void set_clock(uint8_t divider, uint8_t mode) {
+static void set_clock(uint8_t divider) {
   esp_rom_spiflash_config_clk(divider, 0);
   esp_rom_spiflash_config_clk(divider, 1);
   spi_dummy_len_fix(0, divider);
   spi_dummy_len_fix(1, divider);
-  ets_printf("mode:%s, clock div:%d\n", spi_modes[mode < 5 ? mode : 5], divider);
 }
+static const char *mode_name(uint8_t mode) { return spi_modes[mode < 5 ? mode : 5]; }
 
 static bool boots_from_hspi(void) {
   const uint32_t strap = REG(GPIO_STRAP_REG);
@@ -83,16 +83,19 @@ static bool boots_from_hspi(void) {
 }
 
 /* Sets the flash controllers up as the header (its first 16 bytes) asks. */
-static void configure_flash(const uint8_t *header, bool legacy) {
+void rom_configure_flash(const uint8_t *header, FlashSetup caller) {
   const uint32_t from_efuse = ets_efuse_get_spiconfig();
   const uint32_t spi_config = from_efuse ? from_efuse : boots_from_hspi();
   const uint8_t wp = header[8], mode = header[2];
-  ets_printf(legacy ? "configsip: 0x%08x, SPIWP:0x%02x\n" : "configsip: %u, SPIWP:0x%02x\n", (unsigned)spi_config,
-             wp);
+  ets_printf(caller == kLegacyBoot ? "configsip: 0x%08x, SPIWP:0x%02x\n" : "configsip: %u, SPIWP:0x%02x\n",
+             (unsigned)spi_config, wp);
   if (from_efuse ? wp <= 33 : wp != kNoWpPin) esp_rom_spiflash_select_qio_pins(wp, spi_config);
   SetSpiDrvs(wp, spi_config, header + 9);
-  set_clock(clock_divider(header[3] & 15), mode);
-  SPIReadModeCnfig(mode, boots_from_hspi());
+  const uint8_t divider = clock_divider(header[3] & 15);
+  set_clock(divider);
+  if (caller == kSecureBoot) ets_printf("mode:%d, clock div:%d\n", mode < 5 ? mode : 5, divider);
+  else ets_printf("mode:%s, clock div:%d\n", mode_name(mode), divider);
+  SPIReadModeCnfig(mode, boots_from_hspi() && caller != kSecureBoot);
 }
 
 /* A list of flash commands in the place of the first segment's header: bit 31 of its first word is set, then bits 16-23
@@ -122,7 +125,9 @@ static bool run_commands(Reader *reader, uint32_t head, uint32_t length, bool co
     }
   }
   if (configure) {
-    set_clock(clock_divider(head >> 8 & 15), head & 0xff);
+    const uint8_t divider = clock_divider(head >> 8 & 15);
+    set_clock(divider);
+    ets_printf("mode:%s, clock div:%d\n", mode_name(head & 0xff), divider);
     esp_rom_spiflash_config_readmode((spiflash_mode_t)(head & 0xff));
   }
   return true;
@@ -198,7 +203,7 @@ static bool load(Reader *reader, uint32_t *entry, bool configure) {
     ets_printf("flash read err, %d\n", (int)(reader->legacy ? 631 : source_line(988)));
     return false;
   }
-  if (configure) configure_flash(header, reader->legacy);
+  if (configure) rom_configure_flash(header, reader->legacy ? kLegacyBoot : kFlashBoot);
   if (!next_block(reader, 1030)) return false;
   uint32_t first = word_at(reader->block + 8), length = word_at(reader->block + 12);
   if (first & BIT(31)) {

@@ -163,6 +163,8 @@ uint16_t SPI_Common_Command(const esp_rom_spiflash_common_cmd_t *command);
 
 /* --- load.c --- */
 /* Loads the image at `offset` of the flash; 0 and *entry, or 1 after saying what is wrong. */
+typedef enum { kFlashBoot, kLegacyBoot, kSecureBoot } FlashSetup; /* they word their messages differently */
+void rom_configure_flash(const uint8_t *header, FlashSetup caller);
 int ets_unpack_flash_code(uint32_t offset, uint32_t *entry, bool jump, bool secure_boot, bool configure);
 int ets_unpack_flash_code_legacy(uint32_t offset, uint32_t *entry, bool jump, bool configure);
 

@@ -1,5 +1,5 @@
 /* Secure boot, version 1: the hardware block that digests the bootloader (registers at 0x3FF04000; the ROM is what
-   documents them), and version 2's check on revision 3. */
+   documents them), and whether version 2 is asked for. */
 #include "rom.h"
 
 #define DPORT_PERI_CLK_EN_REG 0x3ff0001c

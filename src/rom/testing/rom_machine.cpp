@@ -97,8 +97,8 @@ std::uint32_t RomMachine::call_address(std::uint32_t address, const std::vector<
   }
   state.pc = kReturn;
   constexpr std::uint32_t kDone = kReturn + 3;
-  for (std::uint64_t turns = 0; turns < 200'000 && missing.empty(); ++turns) {
-    core_->run(1000);
+  const std::uint64_t end = core_->instructions() + call_limit;
+  while (core_->instructions() < end && missing.empty() && core_->run(1000) != Stop::kWaiti) {
     if (state.pc == kDone) return core_->a(10);
   }
   throw std::runtime_error(missing.empty() ? "the function does not return: it is at " + describe(state.pc)

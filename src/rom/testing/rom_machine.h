@@ -65,6 +65,7 @@ class RomMachine final : public xtensa::Environment {
   std::uint8_t flash_status = 0, flash_status2 = 0;
   std::vector<std::uint32_t> written;  // addresses of register writes, in order
   std::string missing;                 // what Rom::call() reported
+  std::uint64_t call_limit = 200'000'000;   // instructions that call() gives a function
 
   // Environment
   xtensa::Access load(xtensa::Core& core, std::uint32_t address, unsigned size,

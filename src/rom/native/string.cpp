@@ -193,8 +193,10 @@ u32 length_by_words(Call& c, u32 at) {
   return length<byte_of_word>(c, at, ~0u);
 }
 
+// Only the byte at an odd address is read as one.
 void strlen_(Call& c) {
-  const u32 n = length_by_words(c, c.arg(0));
+  const u32 at = c.arg(0);
+  const u32 n = (at & 1) != 0 && c.load8(at) == 0 ? 0 : length_by_words(c, at);
   charge(c, n, kLengthPace);
   c.ret(n);
 }
@@ -212,14 +214,12 @@ u8 folded(u8 b) {
   return b >= 'A' && b <= 'Z' ? static_cast<u8>(b + 32) : b;
 }
 
-// strcmp and its family: at most `limit` bytes, each seen through `Fold`. strcmp itself goes by words where
-// both strings are aligned.
+// strcmp and its family: at most `limit` bytes, each seen through `Fold`.
 template <u8 (*Fold)(u8), Pace P>
 void compare_strings(Call& c, u32 limit) {
   const u32 a = c.arg(0), b = c.arg(1);
-  const auto load = P == kCompareWordsPace && ((a | b) & 3) == 0 ? byte_of_word : load_byte;
   for (u32 i = 0; i < limit; ++i) {
-    const u8 x = Fold(load(c, a + i)), y = Fold(load(c, b + i));
+    const u8 x = Fold(c.load8(a + i)), y = Fold(c.load8(b + i));
     if (x != y || x == 0) {
       charge(c, i, P);
       return c.ret(static_cast<u32>(x - y));
@@ -229,12 +229,17 @@ void compare_strings(Call& c, u32 limit) {
   c.ret(0);
 }
 
+// Where both addresses are multiples of 4 the source is read by words.
 void strcpy_(Call& c) {
-  const bool words = ((c.arg(0) | c.arg(1)) & 3) == 0;
-  const u32 n = (words ? length_by_words(c, c.arg(1)) : length(c, c.arg(1))) + 1;
+  const u32 to = c.arg(0), from = c.arg(1);
+  const bool words = ((to | from) & 3) == 0;
+  const u32 n = (words ? length_by_words(c, from) : length(c, from)) + 1;
   charge(c, n, kStringCopyPace);
-  copy_forward(c, c.arg(0), c.arg(1), n);
-  c.ret(c.arg(0));
+  if (words && !c.readable(from, n))
+    for (u32 i = 0; i < n; ++i) c.store8(to + i, byte_of_word(c, from + i));
+  else
+    copy_forward(c, to, from, n);
+  c.ret(to);
 }
 
 void strncpy_(Call& c) {

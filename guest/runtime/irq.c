@@ -6,7 +6,7 @@
 #include "rom.h"
 #include "soc.h"
 
-enum { kInterrupts = 32, kCauses = 64, kCauseLevel1 = 4 };
+enum { kInterrupts = 32, kCauses = 64, kCauseSyscall = 1, kCauseLevel1 = 4 };
 
 typedef struct {
   InterruptHandler handler;
@@ -22,7 +22,9 @@ static Entry entries[2][kInterrupts];
 
 void serve_interrupts(Frame* frame);
 /* Read by exception_entry. */
-ExceptionHandler exception_handlers[kCauses] = {[kCauseLevel1] = serve_interrupts};
+static void system_call(Frame* frame);
+ExceptionHandler exception_handlers[kCauses] = {
+    [kCauseSyscall] = system_call, [kCauseLevel1] = serve_interrupts};
 
 unsigned irq_level(unsigned interrupt) {
   return kLevels[interrupt];
@@ -44,6 +46,25 @@ void serve_interrupts(Frame* frame) {
     table[interrupt].handler(table[interrupt].argument);
     irq_lock();
   }
+}
+
+static uint32_t __attribute__((noinline)) use_windows(uint32_t depth) {
+  volatile uint32_t kept = depth;
+  return depth ? use_windows(depth - 1) + kept : 0;
+}
+
+/* SYSCALL with a2 = 0 asks for all register windows to be saved to their stacks; the ROM's setjmp() and
+   longjmp() do. The instruction may be a loop's last. */
+static void system_call(Frame* frame) {
+  frame->pc += 3;
+  if (frame->pc == frame->lend && frame->lcount != 0) {
+    --frame->lcount;
+    frame->pc = frame->lbeg;
+  }
+  if (frame->a2 == 0)
+    use_windows(16);
+  else
+    frame->a2 = (uint32_t)-1;
 }
 
 static void change_enabled(uint32_t set, uint32_t clear) {

@@ -37,7 +37,9 @@ int esp_rom_spiflash_read(uint32_t address, uint32_t* to, int32_t length);
 int esp_rom_spiflash_write(uint32_t address, const uint32_t* from, int32_t length);
 int esp_rom_spiflash_erase_sector(uint32_t sector);
 int esp_rom_spiflash_erase_block(uint32_t block);
-int esp_rom_spiflash_unlock(void);
+int SPIUnlock(void);
+int esp_rom_spiflash_config_param(uint32_t device_id, uint32_t chip_size, uint32_t block_size,
+                                  uint32_t sector_size, uint32_t page_size, uint32_t status_mask);
 
 /* Checks */
 uint8_t esp_crc8(const uint8_t* data, uint32_t length);

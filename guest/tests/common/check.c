@@ -36,14 +36,21 @@ void __attribute__((noreturn)) main_app(void) {
   }
 }
 
-void app_cpu_up(void) {
-  if (app_is_up) return;
-  app_cpu_start();
+void app_cpu_lost(void) {
+  app_is_up = false;
+}
+void app_cpu_wait_up(void) {
   CHECK(WAIT_FOR(app_is_up));
 }
 
+void app_cpu_up(void) {
+  if (app_is_up) return;
+  app_cpu_start();
+  app_cpu_wait_up();
+}
+
 void app_cpu_again(void) {
-  app_is_up = false;
+  app_cpu_lost();
   app_cpu_up();
 }
 

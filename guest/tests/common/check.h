@@ -59,6 +59,9 @@ void app_run(void (*work)(void)); /* starts it */
 bool app_finished(void);
 void app_wait(void); /* until it has finished */
 
+/* The APP CPU is about to be reset by something else; then until it is up again. */
+void app_cpu_lost(void);
+void app_cpu_wait_up(void);
 void app_cpu_again(void); /* resets it and starts it anew */
 
 #endif

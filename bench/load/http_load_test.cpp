@@ -1,0 +1,130 @@
+#include "load/http_load.h"
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace espalier::load {
+namespace {
+
+// A server that gives each connection `answers` answers and closes it; it stops when it has answered `total`
+// times.
+class Server {
+ public:
+  Server(std::string answer, int answers, int total)
+      : answer_(std::move(answer)), answers_(answers), total_(total) {
+    listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address);
+    ::listen(listener_, 16);
+    socklen_t length = sizeof address;
+    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &length);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { serve(); });
+  }
+  ~Server() {
+    thread_.join();
+    ::close(listener_);
+  }
+  std::string url() const { return "127.0.0.1:" + std::to_string(port_) + "/hello"; }
+  std::string request() const { return request_; }
+
+ private:
+  void serve() {
+    for (int done = 0; done < total_;) {
+      const int connection = ::accept(listener_, nullptr, nullptr);
+      for (int n = 0; n < answers_ && done < total_; ++n, ++done) {
+        request_.clear();
+        std::array<char, 1024> buffer;
+        while (request_.find("\r\n\r\n") == std::string::npos) {
+          const ssize_t count = ::recv(connection, buffer.data(), buffer.size(), 0);
+          if (count <= 0) break;
+          request_.append(buffer.data(), static_cast<std::size_t>(count));
+        }
+        ::send(connection, answer_.data(), answer_.size(), MSG_NOSIGNAL);
+      }
+      ::close(connection);
+    }
+  }
+
+  std::string answer_, request_;
+  int answers_, total_, listener_ = -1;
+  std::uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+LoadOptions options_for(const std::string& url, std::uint64_t requests) {
+  LoadOptions options;
+  options.target = *parse_target(url);
+  options.requests = requests;
+  options.seconds = 30;
+  return options;
+}
+
+const std::string kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+TEST(HttpLoad, CountsWhatIsAnswered) {
+  std::string request;
+  LoadResult result;
+  {
+    Server server(kOk, 20, 20);
+    result = run_load(options_for(server.url(), 20)).value();
+    request = server.request();
+  }
+  EXPECT_EQ(result.latencies_us.size(), 20u);
+  EXPECT_EQ(result.failures, 0u) << result.first_failure;
+  EXPECT_EQ(result.reconnects, 0u);
+  EXPECT_GT(result.seconds, 0);
+  EXPECT_TRUE(std::ranges::is_sorted(result.latencies_us));
+  EXPECT_THAT(request, testing::StartsWith("GET /hello HTTP/1.1\r\nHost: 127.0.0.1:"));
+}
+
+TEST(HttpLoad, ConnectsAgainWhereTheServerSaysThatItCloses) {
+  Server server("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok", 1, 5);
+  const LoadResult result = run_load(options_for(server.url(), 5)).value();
+  EXPECT_EQ(result.latencies_us.size(), 5u);
+  EXPECT_EQ(result.failures, 0u) << result.first_failure;
+  EXPECT_EQ(result.reconnects, 5u);
+}
+
+TEST(HttpLoad, AnErrorStatusIsAFailure) {
+  Server server("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", 1, 3);
+  const LoadResult result = run_load(options_for(server.url(), 3)).value();
+  EXPECT_EQ(result.failures, 3u);
+  EXPECT_EQ(result.first_failure, "status 503");
+}
+
+TEST(HttpLoad, AServerThatIsNotThereIsAFailure) {
+  const LoadResult result = run_load(options_for("127.0.0.1:1/", 2)).value();
+  EXPECT_EQ(result.failures, 2u);
+  EXPECT_THAT(result.first_failure, testing::HasSubstr("refused"));
+}
+
+TEST(HttpLoad, ASilentServerIsAFailure) {
+  Server server("", 1, 1);
+  const LoadResult result = run_load(options_for(server.url(), 1)).value();
+  EXPECT_EQ(result.failures, 1u);
+  EXPECT_EQ(result.first_failure, "the server closed the connection instead of answering");
+}
+
+TEST(HttpLoad, ATargetHasAnAddressAPortAndAPath) {
+  const Target target = parse_target("127.0.0.1:8000/a/b").value();
+  EXPECT_EQ(ntohs(target.address.sin_port), 8000);
+  EXPECT_EQ(target.path, "/a/b");
+  EXPECT_EQ(parse_target("127.0.0.1:80")->path, "/");
+  for (const char* wrong :
+       {"", "127.0.0.1", "127.0.0.1:0/", "127.0.0.1:70000/", "localhost:80/", "127.0.0.1:/"})
+    EXPECT_FALSE(parse_target(wrong)) << wrong;
+}
+
+}  // namespace
+}  // namespace espalier::load

@@ -13,11 +13,12 @@ test:
 demo:
 	tools/demo
 
+# More of it: make bench ARGS="--long --only http"; see bench/bench.py --help.
 bench:
 	tools/install-deps build
-	cmake --preset release -DESPALIER_BENCH=ON
-	cmake --build --preset release --target interpreter_bench
-	build/release/bench/interpreter_bench
+	cmake --preset release
+	cmake --build --preset release --target espalier bench_native http_load
+	bench/bench.py $(ARGS)
 
 image:
 	tools/container-image

@@ -1,0 +1,252 @@
+#!/usr/bin/env python3
+"""What `make bench` runs: how fast and how small Espalier is, beside the same code compiled for this host and beside a
+QEMU with an `esp32` machine, if there is one on the PATH. Prints one table and writes it as JSON.
+
+Kernels (guest/bench) are measured in processor time, in virtual time (`--clock warp`); a busy host disturbs them little.
+Start-up, latency and rates are in the host's time: close other programs. Real firmware is looked for in
+$ESPALIER_FIRMWARE (default ~/.cache/espalier/firmware); rows of what is absent are left out, and named at the end.
+"""
+import argparse
+import json
+import os
+import pathlib
+import platform
+import re
+import statistics
+import sys
+import tempfile
+import time
+
+from measure import engines, kernels, machines
+from measure.guest import Failed
+from measure.report import Report, Row
+
+HERE = pathlib.Path(__file__).resolve().parent
+KERNEL_IMAGE = HERE.parent / 'guest/bench/bench.bin'
+DEMO_IMAGE = HERE.parent / 'guest/http_server/http_server.bin'
+KERNEL_AIMS = {kernel: '>= 0.25 of native, 4 x qemu' for kernel in kernels.INTEGER} | {
+    'integer': '>= 0.25 of native, 800 MIPS', 'mix': '>= 0.4 of native', 'division': '>= 0.5 of native',
+    'rom_memory': '>= 0.5 of native', 'rom_string': '>= 0.5 of native'}
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--build', type=pathlib.Path, default=HERE.parent / 'build/release',
+                        help='the build folder (default: build/release)')
+    parser.add_argument('--json', type=pathlib.Path, help='default: bench-results.json in the build folder')
+    parser.add_argument('--only', default='', metavar='REGEX', help='only rows whose name matches')
+    parser.add_argument('--engines', default='interp,jit,qemu', help='which of them, if they are there (default: all)')
+    parser.add_argument('--seconds', type=float, default=0.4, help='processor time for one run of a kernel')
+    parser.add_argument('--repeats', type=int, default=3, help='of each measurement; kernels show the best, the rest '
+                                                               'the median')
+    parser.add_argument('--quick', action='store_true', help='less time for everything, less exact')
+    parser.add_argument('--long', action='store_true', help="also the guest's clock over 60 s on an overloaded host")
+    options = parser.parse_args()
+    if options.quick:
+        options.seconds, options.repeats = 0.1, 1
+    return options
+
+
+class Bench:
+    def __init__(self, options, scratch):
+        self.options = options
+        self.program = options.build / 'espalier'
+        self.load_program = options.build / 'bench/load/http_load'
+        self.firmware = pathlib.Path(os.environ.get('ESPALIER_FIRMWARE') or
+                                     pathlib.Path.home() / '.cache/espalier/firmware')
+        wanted = options.engines.split(',')
+        self.espaliers = [engine for engine in engines.espalier_engines(self.program) if engine.name in wanted]
+        if not self.espaliers:
+            sys.exit(f'bench: {self.program} has none of the engines {options.engines}')
+        self.qemu = engines.find_qemu(self.program, DEMO_IMAGE, scratch) if 'qemu' in wanted else None
+        self.engines = self.espaliers + ([self.qemu] if self.qemu else [])
+        host = {'processor': processor_name(), 'cores': os.cpu_count(), 'load': os.getloadavg()[0],
+                'system': platform.platform(), 'date': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}
+        print(f'{host["processor"]}, {host["cores"]} cores, load {host["load"]:.1f}'
+              + ('' if self.qemu else '; no qemu-system-xtensa with an esp32 machine on the PATH'))
+        self.report = Report(host, [engine.name for engine in self.espaliers], True, self.qemu is not None)
+
+    def wanted(self, name):
+        return re.search(self.options.only, name) is not None
+
+    # --- kernels ---
+    def kernels(self):
+        runners = []
+        try:
+            native = kernels.Runner('native', [self.options.build / 'bench/native/bench_native'])
+            runners.append(native)
+            for engine in self.engines:
+                try:
+                    runners.append(kernels.Runner(engine.name, engine.command(KERNEL_IMAGE, 'warp')))
+                except Failed as error:
+                    self.report.fail(f'kernels on {engine.name}', error)
+            shared = native.kernels()
+            self.report.section('kernels: processor time of a round')
+            for kernel in runners[1].kernels():
+                if self.wanted(kernel):
+                    self.kernel(kernel, native if kernel in shared else None, runners)
+        finally:
+            for runner in runners:
+                runner.__exit__()
+        if self.wanted('integer kernels'):
+            self.report.mean_row('integer kernels: of native, mean', kernels.INTEGER, '>= 0.4')
+
+    def kernel(self, kernel, native, runners):
+        taking_part = [runner for runner in runners if runner is native or runner is not runners[0]]
+        try:
+            best = kernels.measure(taking_part, kernel, self.options.seconds, self.options.repeats, native)
+        except Failed as error:
+            self.report.fail(kernel, error)
+            return
+        row = Row(kernel, 's', {name: result.per_round for name, result in best.items()}, aim=KERNEL_AIMS.get(kernel, ''))
+        row.details = {name: {'rounds': result.rounds, 'seconds': result.seconds, 'checksum': result.checksum,
+                              'cycles': result.cycles} for name, result in best.items()}
+        if kernel not in kernels.TWO_CORES:  # where cores wait for each other, cycles are not instructions
+            row.mips = {engine.name: best[engine.name].cycles / best[engine.name].seconds / 1e6
+                        for engine in self.espaliers}
+        self.report.add(row)
+
+    # --- machines ---
+    def each(self, name, unit, measure, chosen=None, repeats=None, aim='', more_is_better=False):
+        """A row: `measure(engine)` on each of the chosen engines, in turns. It returns the value, or (value, details)."""
+        if not self.wanted(name):
+            return
+        chosen = self.engines if chosen is None else chosen
+        found = {engine.name: [] for engine in chosen}
+        details = {}
+        for _ in range(repeats or self.options.repeats):
+            for engine in chosen:
+                try:
+                    result = measure(engine)
+                except Failed as error:
+                    self.report.fail(f'{name}, {engine.name}', error)
+                    continue
+                value, more = result if isinstance(result, tuple) else (result, None)
+                found[engine.name].append(value)
+                details.setdefault(engine.name, []).append(more if more is not None else value)
+        values = {name: statistics.median(all_of) for name, all_of in found.items() if all_of}
+        if values:
+            self.report.add(Row(name, unit, values, more_is_better, aim, details=details))
+
+    def image(self, name):
+        path = self.firmware / name
+        if path.exists():
+            return path
+        self.report.fail(name, f'not in {self.firmware}')
+        return None
+
+    def start_ups(self):
+        self.report.section('start-up: from the start of the process to a text on the console')
+        first = lambda results: results[0]
+        if hello := self.image('idf5.0-hello'):
+            for clock in ('warp', 'realtime'):
+                aim = '< 60 ms' if clock == 'warp' else ''
+                self.each(f'idf5.0-hello, {clock}', 's', lambda engine, clock=clock: first(
+                    machines.start_up(engine, hello, 'Hello world!', clock, 1)), aim=aim)
+        if python := self.image('micropython-1.18.bin'):
+            self.each('micropython-1.18, realtime', 's', lambda engine: first(
+                machines.start_up(engine, python, '>>> ', 'realtime', 1)))
+        manifest = self.firmware / 'manifest.json'
+        for entry in json.loads(manifest.read_text())['images'] if manifest.exists() else []:
+            path = self.firmware / entry['image']
+            if entry['id'] in ('idf5.0-hello', 'micropython-1.18') or 'open_eth' in entry.get('needs', []):
+                continue
+            texts = []
+            for step in entry['sequence']:
+                if 'send' in step:
+                    break
+                texts.append(step['expect'])
+            if texts and path.exists():
+                self.each(f'{entry["id"]}, warp', 's', lambda engine, path=path, text=texts[-1]: first(
+                    machines.start_up(engine, path, text, 'warp', 1)), chosen=self.espaliers)
+
+    def computing(self):
+        self.report.section('computing, realtime')
+        if python := self.image('micropython-1.18.bin'):
+            self.each('micropython: 1,000,000 turns', 's', lambda engine: machines.micropython_loop(engine, python),
+                      aim='< 0.8 s')
+
+    def idle(self):
+        self.report.section('one machine that waits, realtime')
+        quick = self.options.quick
+        if hello := self.image('idf5.0-hello'):
+            seen = {}
+
+            def measure(engine):
+                seen[engine.name] = machines.idle(engine, hello, 'Hello world!', 1, 3 if quick else 6)
+                return seen[engine.name][2] * 100, seen[engine.name]
+
+            self.each('idle CPU, idf5.0-hello', '%', measure, repeats=1, aim='< 0.3 % of a core')
+            self.each('RSS, idf5.0-hello', 'MiB', lambda engine: seen[engine.name][:2], repeats=1, aim='< 14 MiB',
+                      chosen=[engine for engine in self.engines if engine.name in seen])
+
+    def http(self):
+        self.report.section('HTTP GET /hello, realtime')
+        self.each('demo, first answer', 's', machines.first_answer, aim='< 60 ms')
+        self.service('demo', None, '< 0.3 ms', '>= 6,000')
+        manifest = self.firmware / 'manifest.json'
+        for entry in json.loads(manifest.read_text())['images'] if manifest.exists() else []:
+            path = self.firmware / entry['image']
+            if 'http' in entry['id'] and 'open_eth' in entry.get('needs', []) and path.exists():
+                self.each(f'{entry["id"]}, first answer', 's',
+                          lambda engine, path=path: machines.first_answer(engine, path))
+                self.service(entry['id'], path, '< 1 ms', '>= 1,500')
+
+    def service(self, name, image, latency_aim, rate_aim):
+        seconds = 1 if self.options.quick else 4
+        # ESP-IDF's server keeps seven sockets.
+        many = 16 if image is None else 6
+        rss = {}
+
+        def latency(engine):
+            report = machines.served(engine, self.load_program, 1, seconds, image)
+            return report['latency_us']['median'] * 1e-6, report
+
+        def rate(engine):
+            report = machines.served(engine, self.load_program, many, seconds, image)
+            rss[engine.name] = report['rss']
+            return report['per_second'], report
+
+        self.each(f'{name}, 1 connection, latency', 's', latency, aim=latency_aim)
+        self.each(f'{name}, {many} connections', '/s', rate, aim=rate_aim, more_is_better=True)
+        self.each(f'RSS, {name} after that', 'MiB', lambda engine: rss[engine.name], repeats=1,
+                  chosen=[engine for engine in self.engines if engine.name in rss])
+
+    def clock(self):
+        self.report.section('how far the guest is behind the host after 60 s, host overloaded three times')
+
+        def measure(engine):
+            ticks, timer, certainty = machines.clock_drift(engine, KERNEL_IMAGE, 60, 3)
+            return ticks, {'ticks': ticks, 'timer': timer, 'certainty': certainty}
+
+        self.each('ticks of 10 ms, behind by', 's', measure, repeats=1, aim='within 10 ms')
+
+
+def processor_name():
+    try:
+        text = pathlib.Path('/proc/cpuinfo').read_text(encoding='utf-8')
+        return re.search(r'^model name\s*:\s*(.+)$', text, re.MULTILINE).group(1)
+    except (OSError, AttributeError):
+        return platform.machine()
+
+
+def main():
+    options = arguments()
+    with tempfile.TemporaryDirectory() as scratch:
+        bench = Bench(options, scratch)
+        bench.kernels()
+        bench.start_ups()
+        bench.computing()
+        bench.idle()
+        bench.http()
+        if options.long:
+            bench.clock()
+    for failure in bench.report.failures:
+        print(f'not measured: {failure}')
+    path = options.json or options.build / 'bench-results.json'
+    bench.report.write(path)
+    print(f'written to {path}')
+
+
+if __name__ == '__main__':
+    main()

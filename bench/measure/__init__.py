@@ -1,0 +1,1 @@
+"""What `make bench` and the tests labelled `figures` measure with."""

@@ -1,0 +1,97 @@
+"""The kernels of guest/bench on each engine, and natively. Time is processor time: the process is asleep before it is
+told to run a kernel and asleep again after it, so it is exact however busy the host is."""
+import dataclasses
+
+from .guest import Failed, Guest
+
+# What the aims group together (issue: integer kernels against native code).
+INTEGER = ('integer', 'sort', 'crc_bits', 'crc_table', 'matrix', 'string', 'memory', 'calls', 'deep_calls',
+           'indirect_calls', 'bytecode')
+TWO_CORES = ('atomics_two_cores', 'lock_two_cores', 'cross_interrupts')
+
+
+@dataclasses.dataclass
+class Result:
+    """One run of a kernel."""
+    rounds: int
+    checksum: str
+    seconds: float  # of processor time
+    cycles: int  # CCOUNT's: what it executed, in warp
+
+    @property
+    def per_round(self):
+        return self.seconds / self.rounds
+
+
+class Runner:
+    """A process that runs kernels on request."""
+
+    def __init__(self, name, command):
+        self.name = name
+        self.guest = Guest(command)
+        self.guest.expect('ready')
+        self.guest.line()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.guest.__exit__()
+
+    def kernels(self):
+        self.guest.send('list\n')
+        names = []
+        while (line := self.guest.line()) != 'listed':
+            if line.startswith('kernel '):
+                names.append(line.split()[1])
+        return names
+
+    def run(self, kernel, rounds):
+        before = self.guest.cpu()
+        self.guest.send(f'{kernel} {rounds}\n')
+        while not (line := self.guest.line(300)).startswith('bench '):
+            if not line.startswith('start '):
+                raise Failed(f'{self.name} answered "{line}" when it was to run {kernel}')
+        seconds = self.guest.cpu() - before
+        _, name, done, checksum, cycles = line.split()
+        if (name, int(done)) != (kernel, rounds):
+            raise Failed(f'{self.name} was to run {kernel} {rounds} times and says "{line}"')
+        return Result(rounds, checksum, seconds, int(cycles, 16))
+
+    def rounds_for(self, kernel, seconds):
+        """How many rounds take about `seconds`."""
+        rounds, result = 4, None
+        for _ in range(12):
+            result = self.run(kernel, rounds)
+            if result.seconds > seconds / 2:
+                break
+            rounds = self.scaled(result, min(seconds / max(result.seconds, 1e-6), 16))
+        return self.scaled(result, seconds / result.seconds)
+
+    @staticmethod
+    def scaled(result, factor):
+        """CCOUNT is to stay below 2^32, and the checksums' loops count rounds in 32 bits."""
+        if result.cycles:
+            factor = min(factor, (3 << 30) / result.cycles)
+        return max(1, min(int(result.rounds * factor), (1 << 32) // 64 - 1))
+
+
+def measure(runners, kernel, seconds, repeats, native=None):
+    """{runner's name: best of `repeats` runs of about `seconds`}. The runners take turns, so that whatever else the
+    host does strikes all of them. `native` also checks their checksums."""
+    rounds = {runner.name: runner.rounds_for(kernel, seconds) for runner in runners}
+    best = {}
+    for _ in range(repeats):
+        for runner in runners:
+            result = runner.run(kernel, rounds[runner.name])
+            if runner.name not in best or result.seconds < best[runner.name].seconds:
+                best[runner.name] = result
+    if native is not None:
+        for runner in runners:
+            if runner is native:
+                continue
+            expected = native.run(kernel, rounds[runner.name]).checksum
+            if best[runner.name].checksum != expected:
+                raise Failed(f'{kernel}, {rounds[runner.name]} rounds: {runner.name} computes '
+                             f'{best[runner.name].checksum}, native code {expected}')
+    return best

@@ -17,12 +17,14 @@ std::shared_ptr<const SharedRom> rom() {
 
 // A machine in warp with its console.
 struct Board {
-  explicit Board(std::vector<std::uint8_t> flash, std::optional<std::uint32_t> reset_limit = {}) {
+  explicit Board(std::vector<std::uint8_t> flash, std::optional<std::uint32_t> reset_limit = {},
+                 std::uint32_t strapping = devices::Gpio::kStrapFlashBoot) {
     MachineOptions options;
     options.rom = rom();
     options.flash = devices::FlashImage::create(flash, 1 * kMiB).value();
     options.clock = ClockMode::kWarp;
     options.reset_limit = reset_limit;
+    options.chip.strapping = strapping;
     machine = Machine::create(options).value();
     machine->chip().uart[0].on_transmit = [this](std::span<const std::uint8_t> bytes) {
       console.append(bytes.begin(), bytes.end());
@@ -112,6 +114,38 @@ TEST(Machine, ACallToAMissingRomFunctionStopsWithOneLine) {
   EXPECT_THAT(board.machine->halted()->message, testing::HasSubstr("0x4002f3bc"));
   EXPECT_THAT(board.machine->halted()->message, testing::HasSubstr("0x40080412"));
   EXPECT_EQ(board.machine->halted()->message.find('\n'), std::string::npos);
+}
+
+// With GPIO0 low at reset the ROM waits for a flashing tool, past any watchdog; it finds the line's rate by
+// itself. src/rom/download_test.cpp tests the whole protocol.
+TEST(Machine, DownloadModeAnswersAFlashingTool) {
+  for (const unsigned speedup : {1u, 16u}) {
+    Board board({}, 0, 0x03);
+    devices::Uart& uart = board.machine->chip().uart[0];
+    uart.set_speedup(speedup);
+    ASSERT_TRUE(board.run_until(
+        "boot:0x3 (DOWNLOAD_BOOT(UART0/UART1/SDIO_REI_REO_V2))\r\nwaiting for download\r\n", 1));
+    board.run_until("no such text", 30);  // nothing happens: time goes on by far
+    EXPECT_EQ(board.machine->resets(), 0u);
+    board.console.clear();
+    const auto say = [&](std::uint8_t operation, std::string_view data) {
+      std::string packet = {'\xc0', '\0', static_cast<char>(operation), static_cast<char>(data.size())};
+      packet += std::string(5, '\0') + std::string(data) + '\xc0';
+      uart.receive({reinterpret_cast<const std::uint8_t*>(packet.data()), packet.size()});
+    };
+    const std::string synced("\xc0\x01\x08\x04\x00\x07\x07\x12\x20\x00\x00\x00\x00\xc0", 14);
+    const auto seconds = [&] {
+      return static_cast<double>(board.machine->clock().now()) / base::kTicksPerSecond;
+    };
+    for (unsigned attempt = 0; attempt < 4 && board.console.find(synced) == std::string::npos; ++attempt) {
+      say(8, "\x07\x07\x12\x20" + std::string(32, 'U'));
+      board.run_until(synced, seconds() + 0.1);
+    }
+    EXPECT_THAT(board.console, testing::HasSubstr(synced));
+    say(0x0a, std::string_view("\x00\x10\x00\x40", 4));  // read the word at 0x40001000
+    const std::string magic("\xc0\x01\x0a\x04\x00\x83\x1d\xf0\x00\x00\x00\x00\x00\xc0", 14);
+    EXPECT_TRUE(board.run_until(magic, seconds() + 0.1)) << "speedup " << speedup;
+  }
 }
 
 TEST(Machine, TwoRunsAreTheSame) {

@@ -74,12 +74,11 @@ TEST(BuiltInRom, NoCodeAtTheAddressesOfSymbols) {
     }
 }
 
-// What is not there: the Bluetooth controller, the SDIO slave, the protocol of the download mode, and labels
-// within the ROM's own handlers that nothing outside can go to.
+// What is not there: the Bluetooth controller, the SDIO slave (see docs/decisions.md), and labels within the
+// ROM's own handlers that nothing outside can go to.
 TEST(BuiltInRom, HasAllElse) {
   constexpr std::uint32_t kBluetoothBegin = 0x40010004, kBluetoothEnd = 0x40056030;
-  constexpr std::string_view kPrefixes[] = {"sip_",       "slc_",      "FlashDwnLd", "MemDwnLd",
-                                            "FilePacket", "MemPacket", "Uart",       "VerifyFlash"};
+  constexpr std::string_view kPrefixes[] = {"sip_", "slc_"};
   const std::set<std::string_view> labels = {"_ResetHandler",         "_start",
                                              "_xtos_syscall_handler", "_SyscallException",
                                              "_LevelOneInterrupt",    "_Level2FromVector",

@@ -148,12 +148,12 @@ static void boot_from_flash(void) {
   if (failed) start_tb_console();
 }
 
-/* Says that it waits for a flashing tool. */
-static void __attribute__((noreturn)) download(void) {
+/* A flashing tool has its way; then what it has loaded runs. */
+static void download(void) {
   Uart_Init(1, rom_xtal_hz());
   ets_printf("waiting for download\n");
   uart_tx_flush(0);
-  for (;;) __asm__ volatile("waiti 0");
+  rom_download(&USER_CODE_START);
 }
 
 static void boot_pro_cpu(void) {

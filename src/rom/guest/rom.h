@@ -74,6 +74,13 @@ ETS_STATUS uart_rx_one_char(uint8_t *c);
 char uart_rx_one_char_block(void);
 void uart_tx_flush(uint8_t uart);
 UartDevice *GetUartDevice(void);
+ETS_STATUS SendMsg(uint8_t *data, uint16_t length);
+enum { kSlipEnd = 0xc0 };
+enum { kSlipSearchingStart = 2 }; /* rx_state: between packets; less: the baud rate is not known */
+int rom_slip_byte(UartDevice *uart, uint8_t *data, int limit, uint8_t c);
+
+/* --- download.c --- */
+void rom_download(uint32_t *entry);
 
 /* --- xtos.S, xtos.c --- */
 typedef void (*isr_t)(void *);

@@ -211,7 +211,7 @@ void uart_buff_switch(uint8_t uart) {
 }
 
 /* Packets of the download protocol are framed as SLIP (RFC 1055). */
-enum { kSlipEnd = 0xc0, kSlipEscape = 0xdb, kSlipEscapedEnd = 0xdc, kSlipEscapedEscape = 0xdd };
+enum { kSlipEscape = 0xdb, kSlipEscapedEnd = 0xdc, kSlipEscapedEscape = 0xdd };
 
 void send_packet(uint8_t *data, int length) {
   uart_tx_one_char2(kSlipEnd);
@@ -232,14 +232,42 @@ ETS_STATUS SendMsg(uint8_t *data, uint16_t length) {
 }
 
 /* What has been seen of a packet, kept in UartDev.rx_state between calls that may not wait. */
-enum { kSearchingStart = 2, kInBody = 3, kAfterEscape = 4 };
+enum { kInBody = kSlipSearchingStart + 1, kAfterEscape };
 
-/* Receives a packet to `data`, dropping what exceeds `limit`; its length. With `is_sync` a call never waits: it
-   takes what has come and returns 0 until the packet is complete. */
+/* Takes the next byte of a packet to `data`, dropping what exceeds `limit`; the packet's length once it is complete,
+   else 0. */
+int rom_slip_byte(UartDevice *uart, uint8_t *data, int limit, uint8_t c) {
+  if (uart->rx_state < kInBody) {
+    if (c == kSlipEnd) {
+      uart->rx_state = kInBody;
+      uart->received = 0;
+    }
+    return 0;
+  }
+  if (uart->rx_state == kAfterEscape) {
+    if (c == kSlipEscapedEnd) c = kSlipEnd;
+    if (c == kSlipEscapedEscape) c = kSlipEscape;
+    uart->rx_state = kInBody;
+  } else if (c == kSlipEscape) {
+    uart->rx_state = kAfterEscape;
+    return 0;
+  } else if (c == kSlipEnd) {
+    const int length = uart->received;
+    if (length == 0) return 0; /* two ends in a row: the second starts the packet */
+    uart->received = 0;
+    uart->rx_state = kSlipSearchingStart;
+    return length;
+  }
+  if (uart->received < limit) data[uart->received++] = c;
+  return 0;
+}
+
+/* Receives a packet; its length. With `is_sync` a call never waits: it takes what has come and returns 0 until the
+   packet is complete. */
 int recv_packet(uint8_t *data, int limit, uint8_t is_sync) {
   UartDevice *dev = device();
   if (!is_sync) {
-    dev->rx_state = kSearchingStart;
+    dev->rx_state = kSlipSearchingStart;
     dev->received = 0;
   }
   for (;;) {
@@ -248,28 +276,8 @@ int recv_packet(uint8_t *data, int limit, uint8_t is_sync) {
       if (is_sync) return 0;
       continue;
     }
-    if (dev->rx_state < kInBody) {
-      if (c == kSlipEnd) {
-        dev->rx_state = kInBody;
-        dev->received = 0;
-      }
-      continue;
-    }
-    if (dev->rx_state == kAfterEscape) {
-      if (c == kSlipEscapedEnd) c = kSlipEnd;
-      if (c == kSlipEscapedEscape) c = kSlipEscape;
-      dev->rx_state = kInBody;
-    } else if (c == kSlipEscape) {
-      dev->rx_state = kAfterEscape;
-      continue;
-    } else if (c == kSlipEnd) {
-      if (dev->received == 0) continue; /* two ends in a row: the second starts the packet */
-      const int length = dev->received;
-      dev->received = 0;
-      dev->rx_state = kSearchingStart;
-      return length;
-    }
-    if (dev->received < limit) data[dev->received++] = c;
+    const int length = rom_slip_byte(dev, data, limit, c);
+    if (length) return length;
   }
 }
 

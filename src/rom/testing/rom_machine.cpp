@@ -17,7 +17,8 @@ constexpr std::uint8_t kRead = kPageLoad32 | kPageLoadNarrow, kWrite = kPageStor
 constexpr std::uint32_t kReturn = kProgram;  // where calls come back to: CALLX8 and a loop
 
 // Registers that the functions under test wait for or act through.
-constexpr std::uint32_t UART0_FIFO = 0x3ff40000, UART0_STATUS = 0x3ff4001c;
+constexpr std::uint32_t UART0_FIFO = 0x3ff40000, UART0_INT_ENA = 0x3ff4000c, UART0_STATUS = 0x3ff4001c;
+constexpr unsigned kUartInterrupt = 5;  // of the CPU, where the ROM sends it
 constexpr std::uint32_t PRO_CACHE_CTRL = 0x3ff00040, APP_CACHE_CTRL = 0x3ff00058;
 constexpr std::uint32_t GPIO_STRAP = 0x3ff44038, RTC_CNTL_RESET_STATE = 0x3ff48034;
 constexpr std::uint32_t EFUSE_CMD = 0x3ff5a104, RTC_MEM_CONF = 0x3ff48100;
@@ -86,7 +87,8 @@ std::uint32_t RomMachine::call_address(std::uint32_t address, const std::vector<
   state.windowstart = 1;
   core_->rotate_to(0);
   state.ps = kPsWoe | kPsUm;
-  write32(kStack - 12, kStack + 0x100);  // the stack pointer of a caller's caller, for when the window overflows
+  write32(kStack - 12,
+          kStack + 0x100);  // the stack pointer of a caller's caller, for when the window overflows
   core_->set_a(1, kStack);
   core_->set_a(8, address);
   for (unsigned i = 0; i < arguments.size(); ++i) {
@@ -168,6 +170,14 @@ std::uint32_t RomMachine::read_register(std::uint32_t address) {
   return found == registers.end() ? 0 : found->second;
 }
 
+void RomMachine::type(std::string_view bytes) {
+  uart_input += bytes;
+  update_uart_interrupt();
+}
+void RomMachine::update_uart_interrupt() {
+  core_->set_interrupt(kUartInterrupt, registers[UART0_INT_ENA] & 1 && !uart_input.empty());
+}
+
 // The commands that SPI1 knows by a bit of its own, and those it is told in USER2. All are done at once.
 void RomMachine::flash_command(std::uint32_t bits) {
   const std::uint32_t address = registers[SPI1 + 4] & 0xffffff, length = registers[SPI1 + 4] >> 24;
@@ -219,6 +229,9 @@ void RomMachine::write_register(std::uint32_t address, std::uint32_t value) {
   switch (address) {
     case UART0_FIFO:
       console.push_back(static_cast<char>(value));
+      break;
+    case UART0_INT_ENA:
+      update_uart_interrupt();
       break;
     case PRO_CACHE_CTRL:
     case APP_CACHE_CTRL:

@@ -60,7 +60,8 @@ class RomMachine final : public xtensa::Environment {
   std::function<bool(std::uint32_t address, std::uint32_t& value)> on_read;  // false: the register as it is
   std::function<void(std::uint32_t address, std::uint32_t value)> on_write;
   std::string console;     // UART0's output
-  std::string uart_input;  // waits in UART0's receive FIFO
+  std::string uart_input;  // waits in UART0's receive FIFO; type() also raises its interrupt
+  void type(std::string_view bytes);
   std::vector<std::uint8_t> flash;
   std::uint8_t flash_status = 0, flash_status2 = 0;
   std::vector<std::uint32_t> written;  // addresses of register writes, in order
@@ -88,6 +89,7 @@ class RomMachine final : public xtensa::Environment {
   std::uint32_t read_register(std::uint32_t address);
   void write_register(std::uint32_t address, std::uint32_t value);
   void flash_command(std::uint32_t bits);
+  void update_uart_interrupt();
   std::uint8_t& host(std::uint32_t address) { return memory_[address]; }
 
   const Rom& rom_;

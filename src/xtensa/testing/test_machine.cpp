@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::uint64_t kAddressSpace = std::uint64_t{1} << 32;
 constexpr unsigned kPageBits = 12;
+// An access beside the address space hits a page that nobody may touch.
+constexpr std::size_t kGuard = std::size_t{1} << kPageBits;
 constexpr std::uint8_t kWords = kPageLoad32 | kPageStore32;
 constexpr std::uint8_t kAnySize = kWords | kPageLoadNarrow | kPageStoreNarrow;
 
@@ -20,11 +22,11 @@ bool is_device(std::uint32_t address) {
 
 }  // namespace
 
-TestMachine::TestMachine(std::uint32_t prid) : attributes_(1 << 20), plain_(1 << 20) {
-  void* reserved =
-      mmap(nullptr, kAddressSpace, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+TestMachine::TestMachine(std::uint32_t prid) : attributes_(1 << 20), plain_(1 << 20), prid_(prid) {
+  void* reserved = mmap(nullptr, kAddressSpace + 2 * kGuard, PROT_NONE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (reserved == MAP_FAILED) throw std::runtime_error("cannot reserve 4 GiB of address space");
-  memory_ = static_cast<std::uint8_t*>(reserved);
+  memory_ = static_cast<std::uint8_t*>(reserved) + kGuard;
   const auto map = [this](std::uint32_t address, std::uint32_t size, std::uint8_t attributes) {
     mprotect(memory_ + address, size, PROT_READ | PROT_WRITE);
     set_attributes(address, size, attributes);
@@ -33,11 +35,15 @@ TestMachine::TestMachine(std::uint32_t prid) : attributes_(1 << 20), plain_(1 <<
   map(kCode, 0x40000, kWords | kPageFetch);
   map(kData, 0x40000, kAnySize);
   map(kMixed, 0x10000, kAnySize);
-  core_ = std::make_unique<Core>(0, prid, MemoryView{memory_, attributes_.data()}, *this);
+  renew_core();
 }
 
 TestMachine::~TestMachine() {
-  munmap(memory_, kAddressSpace);
+  munmap(memory_ - kGuard, kAddressSpace + 2 * kGuard);
+}
+
+void TestMachine::renew_core() {
+  core_ = std::make_unique<Core>(0, prid_, MemoryView{memory_, attributes_.data()}, *this);
 }
 
 void TestMachine::set_attributes(std::uint32_t address, std::uint32_t size, std::uint8_t attributes) {
@@ -137,6 +143,7 @@ void TestMachine::call_native(Core& core, std::uint32_t pc) {
 
 void TestMachine::compare_changed(Core&, unsigned n) {
   compares_changed.push_back(n);
+  if (on_compare_changed) on_compare_changed(n);
 }
 
 bool TestMachine::debug_break(Core& core, std::uint32_t debug_cause) {
@@ -149,6 +156,7 @@ std::uint32_t TestMachine::read_external(Core&, std::uint32_t address) {
 
 void TestMachine::write_external(Core&, std::uint32_t address, std::uint32_t value) {
   external_writes.emplace_back(address, value);
+  if (on_write_external) on_write_external(address, value);
 }
 
 void TestMachine::region_changed(Core&, unsigned region) {

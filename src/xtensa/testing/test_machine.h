@@ -28,6 +28,8 @@ class TestMachine final : public Environment {
   TestMachine& operator=(const TestMachine&) = delete;
 
   Core& core() { return *core_; }
+  // A new core in the place of the old one, with nothing decoded. Memory, attributes and hooks stay.
+  void renew_core();
   State& state() { return core_->state(); }
 
   // Puts a program into memory and pc to its first byte.
@@ -46,6 +48,8 @@ class TestMachine final : public Environment {
   std::function<void(Core&, std::uint32_t pc)> native;  // called for pcs in native_pcs
   std::vector<std::uint32_t> native_pcs;
   std::function<bool(Core&, std::uint32_t cause)> on_debug_break;
+  std::function<void(unsigned n)> on_compare_changed;
+  std::function<void(std::uint32_t address, std::uint32_t value)> on_write_external;
   std::uint64_t cycle_base = 0;  // cycles() is this plus instructions()
   unsigned slow_loads = 0, slow_stores = 0, slow_fetches = 0;
   std::vector<unsigned> compares_changed, regions_changed;
@@ -68,9 +72,10 @@ class TestMachine final : public Environment {
  private:
   bool is_memory(std::uint32_t address) const;
 
-  std::uint8_t* memory_;  // 4 GiB of address space, mostly inaccessible
+  std::uint8_t* memory_;  // 4 GiB of address space, mostly inaccessible, and a page before and behind it
   std::vector<std::uint8_t> attributes_;
   std::vector<std::uint8_t> plain_;  // what the attributes were before decoded code took the store bits
+  std::uint32_t prid_;
   std::unique_ptr<Core> core_;
 };
 

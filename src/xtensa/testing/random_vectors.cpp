@@ -114,7 +114,9 @@ std::string handlers(std::uint32_t base) {
   return text;
 }
 
-std::vector<std::uint8_t> page(std::uint32_t base) {
+}  // namespace
+
+std::vector<std::uint8_t> random_vectors_page(std::uint32_t base) {
   const Program windows = assemble(kVectorProgram, kVectors);
   std::string text = handlers(base);
   for (unsigned level = 2; level <= 5; ++level) text += high_level(level);
@@ -243,12 +245,10 @@ std::vector<std::uint8_t> page(std::uint32_t base) {
   return bytes;
 }
 
-}  // namespace
-
 const std::vector<std::uint8_t>& random_vectors() {
   static const std::vector<std::uint8_t> bytes = [] {
-    std::vector<std::uint8_t> both = page(kVectors);
-    const std::vector<std::uint8_t> second = page(kVectors + kPage);
+    std::vector<std::uint8_t> both = random_vectors_page(kVectors);
+    const std::vector<std::uint8_t> second = random_vectors_page(kVectors + kPage);
     both.insert(both.end(), second.begin(), second.end());
     return both;
   }();

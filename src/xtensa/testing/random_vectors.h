@@ -10,6 +10,9 @@ namespace espalier::xtensa::testing {
 // In both pages: where the handlers go on after what cannot be skipped, and after the fourth time.
 inline constexpr std::uint32_t kRecoveryWord = 0x404, kFinishWord = 0x408;
 
+// A page of vectors and handlers for VECBASE `base`.
+std::vector<std::uint8_t> random_vectors_page(std::uint32_t base);
+
 // kRandomVectorsSize bytes for kVectors.
 const std::vector<std::uint8_t>& random_vectors();
 

@@ -207,15 +207,23 @@ void Machine::compare_changed(Core& core, unsigned n) {
   timer->arm(clock_.time_of_cycle(cycles + (left == 0 ? std::uint64_t{1} << 32 : left)));
 }
 
-// WER and RER address the debug module and the performance counters; they remember.
+namespace {
+
+// WER and RER address the debug module and the performance counters (ESP-IDF,
+// components/xtensa/include/xtensa-debug-module.h); they remember. Elsewhere there is nothing: a guest that
+// writes everywhere must not fill the host's memory.
+constexpr std::uint32_t kExternalBase = 0x100000, kExternalSize = 0x4000;
+
+}  // namespace
+
 std::uint32_t Machine::read_external(Core& core, std::uint32_t address) {
   const auto& registers = external_registers_[core.index()];
-  const auto at = registers.find(address);
+  const auto at = registers.find(address & ~3u);
   return at == registers.end() ? 0 : at->second;
 }
 
 void Machine::write_external(Core& core, std::uint32_t address, std::uint32_t value) {
-  external_registers_[core.index()][address] = value;
+  if (address - kExternalBase < kExternalSize) external_registers_[core.index()][address & ~3u] = value;
 }
 
 void Machine::region_changed(Core& core, unsigned) {

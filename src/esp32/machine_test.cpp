@@ -148,6 +148,21 @@ TEST(Machine, DownloadModeAnswersAFlashingTool) {
   }
 }
 
+TEST(Machine, ExternalRegistersAreThoseOfTheDebugModule) {
+  Board board({});
+  xtensa::Core& core = board.machine->core(0);
+  xtensa::Environment& outside = core.environment();
+  for (const std::uint32_t address : {0x100000u, 0x101080u, 0x103ffcu}) {
+    outside.write_external(core, address, address + 1);
+    EXPECT_EQ(outside.read_external(core, address), address + 1);
+  }
+  // Anywhere else a guest could go on for 2^32 registers, all of them the host's memory.
+  for (const std::uint32_t address : {0u, 0xffffcu, 0x104000u, 0xfffffffcu}) {
+    outside.write_external(core, address, 1);
+    EXPECT_EQ(outside.read_external(core, address), 0u);
+  }
+}
+
 TEST(Machine, TwoRunsAreTheSame) {
   const auto run = [] {
     Board board({}, 1);

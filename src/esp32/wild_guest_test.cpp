@@ -1,0 +1,166 @@
+// A guest that runs wild over all of its 4 GiB: it may ruin its own machine, but nothing else.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstring>
+
+#include "esp32/machine.h"
+#include "xtensa/testing/assembler.h"
+#include "xtensa/testing/program_generator.h"
+#include "xtensa/testing/random.h"
+#include "xtensa/testing/random_vectors.h"
+#include "xtensa/testing/wild_walker.h"
+
+namespace espalier::esp32 {
+namespace {
+
+using xtensa::testing::Random;
+
+constexpr std::uint32_t kWildVectors = kSram0;
+constexpr std::uint32_t kWildCode = kSram0 + 0x1000;
+
+std::shared_ptr<const SharedRom> rom() {
+  static const auto shared = std::make_shared<SharedRom>(rom::Rom());
+  return shared;
+}
+
+// What all machines share: flash of random bytes, the ROM. With copies to compare with.
+struct Shared {
+  Shared() {
+    Random random(5);
+    for (std::size_t i = 0; i < 2 * kMiB; ++i) bytes.push_back(static_cast<std::uint8_t>(random.next()));
+    flash = devices::FlashImage::create(bytes, 2 * kMiB).value();
+    const auto keep = [this](const SharedPages& pages) {
+      rom_copies.emplace_back(pages.data(), pages.data() + pages.size());
+    };
+    keep(*rom()->pages()->code[0]);
+    keep(*rom()->pages()->code[1]);
+    keep(*rom()->pages()->data);
+  }
+  void expect_untouched() {
+    const SharedPages* const pages[] = {rom()->pages()->code[0].get(), rom()->pages()->code[1].get(),
+                                        rom()->pages()->data.get()};
+    for (std::size_t i = 0; i < std::size(pages); ++i)
+      EXPECT_EQ(std::memcmp(pages[i]->data(), rom_copies[i].data(), rom_copies[i].size()), 0) << "ROM " << i;
+    // A new machine sees the flash as it was made.
+    auto storage = devices::FlashStorage::create(flash).value();
+    std::vector<std::uint8_t> now(bytes.size());
+    storage->read(0, now);
+    EXPECT_EQ(now, bytes);
+  }
+
+  std::vector<std::uint8_t> bytes;
+  std::shared_ptr<const devices::FlashImage> flash;
+  std::vector<std::vector<std::uint8_t>> rom_copies;
+};
+
+struct Wild {
+  explicit Wild(Shared& the_shared) : shared(the_shared) { renew(); }
+
+  void renew() {
+    MachineOptions options;
+    options.rom = rom();
+    options.flash = shared.flash;
+    options.psram_size = 4 * kMiB;
+    options.clock = ClockMode::kWarp;
+    machine = Machine::create(options).value();
+  }
+  void write(std::uint32_t address, const std::vector<std::uint8_t>& data) {
+    for (std::size_t i = 0; i < data.size(); ++i) {
+      std::uint8_t* const at = machine->memory().plain(0, address + static_cast<std::uint32_t>(i));
+      if (at != nullptr) *at = data[i];
+    }
+    machine->memory().stored(address, static_cast<std::uint32_t>(data.size()));
+  }
+  void write32(std::uint32_t address, std::uint32_t value) {
+    std::vector<std::uint8_t> data(4);
+    std::memcpy(data.data(), &value, 4);
+    write(address, data);
+  }
+  // Vectors that go on at `again`.
+  void put_vectors(std::uint32_t again, std::uint32_t finish) {
+    write(kWildVectors, xtensa::testing::random_vectors_page(kWildVectors));
+    write32(kWildVectors + xtensa::testing::kRecoveryWord, again);
+    write32(kWildVectors + xtensa::testing::kFinishWord, finish);
+  }
+  void start(unsigned cpu, std::uint32_t pc) {
+    xtensa::Core& core = machine->core(cpu);
+    core.reset(pc);
+    core.resume();
+    core.state().ps = xtensa::kPsWoe | xtensa::kPsUm;
+    core.state().vecbase = kWildVectors;
+    core.state().cpenable = 1;
+    core.set_a(1, kSram2 + 0x8000);
+  }
+  void run(unsigned rounds) {
+    const auto start = std::chrono::steady_clock::now();
+    for (unsigned i = 0; i < rounds; ++i) {
+      switch (machine->run_round()) {
+        case Machine::Progress::kRan:
+          break;
+        case Machine::Progress::kIdle:
+          if (!machine->skip_idle()) return;
+          break;
+        case Machine::Progress::kStopped:
+          renew();
+          ++stopped;
+          return;
+      }
+    }
+    const auto took = std::chrono::steady_clock::now() - start;
+    EXPECT_LT(took, std::chrono::seconds(20)) << "a guest that keeps its host from going on";
+  }
+
+  Shared& shared;
+  std::unique_ptr<Machine> machine;
+  unsigned stopped = 0;
+};
+
+TEST(WildGuest, WalksOverAllOfTheAddressSpaceOfAMachine) {
+  static constexpr std::uint32_t kPlaces[8] = {kPeripheralBase, kPeripheralBase, kAhbPeripheralBase,
+                                               kSram2,          kSram1Code,      kRtcSlow,
+                                               kDromBase,       kPsramBase};
+  Shared shared;
+  Wild wild(shared);
+  std::uint64_t instructions = 0;
+  for (std::uint32_t seed = 1; seed <= 300; ++seed) {
+    const auto program = xtensa::testing::assemble(xtensa::testing::wild_walker(kPlaces), kWildCode);
+    wild.put_vectors(program.at("walk"), program.at("walk"));
+    wild.write(kWildCode, program.bytes);
+    for (unsigned cpu = 0; cpu < 2; ++cpu) {
+      wild.start(cpu, program.at("walk"));
+      wild.machine->core(cpu).set_a(4, (2 * seed + cpu) * 0x9e3779b1u | 1);
+    }
+    const std::uint64_t before = wild.machine->instructions();
+    const unsigned stopped = wild.stopped;
+    wild.run(40);
+    if (wild.stopped == stopped) instructions += wild.machine->instructions() - before;
+    if (seed % 10 == 0) wild.renew();
+  }
+  EXPECT_GT(instructions, 2'000'000u);
+  shared.expect_untouched();
+}
+
+TEST(WildGuest, RunsProgramsThatMeanNothingOnBothCores) {
+  Shared shared;
+  Wild wild(shared);
+  for (std::uint64_t seed = 0; seed < 400; ++seed) {
+    for (unsigned cpu = 0; cpu < 2; ++cpu) {
+      const auto program = xtensa::testing::generate_program(1'000'000 + 2 * seed + cpu);
+      const auto image = layout(program);
+      wild.put_vectors(image.labels[program.recovery], image.labels[program.finish]);
+      wild.write(image.base, image.bytes);
+      wild.start(cpu, image.labels[program.entry]);
+      for (unsigned n = 0; n < 64; ++n) wild.machine->core(cpu).set_physical(n, program.state.ar[n]);
+      wild.machine->core(cpu).set_a(1, kSram2 + 0x8000);
+      wild.machine->core(cpu).set_a(2, kSram2 + 0x1000);
+      wild.machine->core(cpu).write_special(xtensa::Sr::INTENABLE, program.state.intenable);
+    }
+    wild.run(10);
+    if (seed % 20 == 19) wild.renew();
+  }
+  shared.expect_untouched();
+}
+
+}  // namespace
+}  // namespace espalier::esp32

@@ -73,7 +73,7 @@ class Load {
 
   std::expected<LoadResult, std::string> run() {
     begun_ = Clock::now();
-    for (Connection& connection : connections_) start(connection);
+    start(connections_[opened_++]);
     std::array<epoll_event, 64> events{};
     while (under_way_ > 0) {
       const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 100);
@@ -118,6 +118,7 @@ class Load {
     connection.response.reset();
     if (!keep) connection.close();
     start(connection);
+    if (opened_ < connections_.size()) start(connections_[opened_++]);
   }
 
   void fail(Connection& connection, std::string why) {
@@ -194,6 +195,7 @@ class Load {
   Clock::time_point begun_;
   std::uint64_t issued_ = 0;
   std::size_t under_way_ = 0;
+  std::size_t opened_ = 0;  // connections that have been started
 };
 
 }  // namespace

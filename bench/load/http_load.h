@@ -36,8 +36,10 @@ struct LoadResult {
 };
 
 /// Sends GET requests over keep-alive connections, the next one as soon as the last is answered, and waits
-/// for what is under way at the end. One thread, one epoll; what it costs itself is some microseconds a
-/// request. An error: the host refuses what the client needs.
+/// for what is under way at the end. Another connection is opened with each answer until there are all: a
+/// small server's backlog is short, and a SYN that it drops is repeated only after seconds. One thread, one
+/// epoll; what it costs itself is some microseconds a request. An error: the host refuses what the client
+/// needs.
 std::expected<LoadResult, std::string> run_load(const LoadOptions& options);
 
 }  // namespace espalier::load

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -14,12 +16,10 @@
 namespace espalier::load {
 namespace {
 
-// A server that gives each connection `answers` answers and closes it; it stops when it has answered `total`
-// times.
+// A server that gives each connection `answers` answers and closes it, until it is destroyed.
 class Server {
  public:
-  Server(std::string answer, int answers, int total)
-      : answer_(std::move(answer)), answers_(answers), total_(total) {
+  Server(std::string answer, int answers) : answer_(std::move(answer)), answers_(answers) {
     listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -29,37 +29,53 @@ class Server {
     socklen_t length = sizeof address;
     ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &length);
     port_ = ntohs(address.sin_port);
-    thread_ = std::thread([this] { serve(); });
+    listening_ = std::thread([this] { listen(); });
   }
   ~Server() {
-    thread_.join();
+    ::shutdown(listener_, SHUT_RDWR);
+    listening_.join();
+    for (std::thread& thread : serving_) thread.join();
     ::close(listener_);
   }
   std::string url() const { return "127.0.0.1:" + std::to_string(port_) + "/hello"; }
-  std::string request() const { return request_; }
-
- private:
-  void serve() {
-    for (int done = 0; done < total_;) {
-      const int connection = ::accept(listener_, nullptr, nullptr);
-      for (int n = 0; n < answers_ && done < total_; ++n, ++done) {
-        request_.clear();
-        std::array<char, 1024> buffer;
-        while (request_.find("\r\n\r\n") == std::string::npos) {
-          const ssize_t count = ::recv(connection, buffer.data(), buffer.size(), 0);
-          if (count <= 0) break;
-          request_.append(buffer.data(), static_cast<std::size_t>(count));
-        }
-        ::send(connection, answer_.data(), answer_.size(), MSG_NOSIGNAL);
-      }
-      ::close(connection);
-    }
+  int connections() const { return connections_; }
+  std::string first_request() {
+    const std::lock_guard lock(mutex_);
+    return first_request_;
   }
 
-  std::string answer_, request_;
-  int answers_, total_, listener_ = -1;
+ private:
+  void listen() {
+    for (int connection; (connection = ::accept(listener_, nullptr, nullptr)) >= 0;) {
+      ++connections_;
+      serving_.emplace_back([this, connection] { serve(connection); });
+    }
+  }
+  void serve(int connection) {
+    for (int n = 0; n < answers_; ++n) {
+      std::string request;
+      std::array<char, 1024> buffer;
+      while (request.find("\r\n\r\n") == std::string::npos) {
+        const ssize_t count = ::recv(connection, buffer.data(), buffer.size(), 0);
+        if (count <= 0) break;
+        request.append(buffer.data(), static_cast<std::size_t>(count));
+      }
+      if (request.empty()) break;
+      ::send(connection, answer_.data(), answer_.size(), MSG_NOSIGNAL);
+      const std::lock_guard lock(mutex_);
+      if (first_request_.empty()) first_request_ = request;
+    }
+    ::close(connection);
+  }
+
+  std::string answer_;
+  int answers_, listener_ = -1;
   std::uint16_t port_ = 0;
-  std::thread thread_;
+  std::atomic<int> connections_ = 0;
+  std::mutex mutex_;
+  std::string first_request_;
+  std::vector<std::thread> serving_;
+  std::thread listening_;
 };
 
 LoadOptions options_for(const std::string& url, std::uint64_t requests) {
@@ -73,23 +89,38 @@ LoadOptions options_for(const std::string& url, std::uint64_t requests) {
 const std::string kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 TEST(HttpLoad, CountsWhatIsAnswered) {
-  std::string request;
-  LoadResult result;
-  {
-    Server server(kOk, 20, 20);
-    result = run_load(options_for(server.url(), 20)).value();
-    request = server.request();
-  }
+  Server server(kOk, 20);
+  const LoadResult result = run_load(options_for(server.url(), 20)).value();
   EXPECT_EQ(result.latencies_us.size(), 20u);
   EXPECT_EQ(result.failures, 0u) << result.first_failure;
   EXPECT_EQ(result.reconnects, 0u);
+  EXPECT_EQ(server.connections(), 1);
   EXPECT_GT(result.seconds, 0);
   EXPECT_TRUE(std::ranges::is_sorted(result.latencies_us));
-  EXPECT_THAT(request, testing::StartsWith("GET /hello HTTP/1.1\r\nHost: 127.0.0.1:"));
+  EXPECT_THAT(server.first_request(), testing::StartsWith("GET /hello HTTP/1.1\r\nHost: 127.0.0.1:"));
+}
+
+TEST(HttpLoad, OpensAllItsConnections) {
+  Server server(kOk, 1000);
+  LoadOptions options = options_for(server.url(), 100);
+  options.connections = 4;
+  const LoadResult result = run_load(options).value();
+  EXPECT_EQ(result.latencies_us.size(), 100u);
+  EXPECT_EQ(result.failures, 0u) << result.first_failure;
+  EXPECT_EQ(server.connections(), 4);
+}
+
+TEST(HttpLoad, StopsWhenItsTimeIsOver) {
+  Server server(kOk, 1 << 30);
+  LoadOptions options = options_for(server.url(), 0);
+  options.seconds = 0.05;
+  const LoadResult result = run_load(options).value();
+  EXPECT_GT(result.latencies_us.size(), 0u);
+  EXPECT_GE(result.seconds, 0.05);
 }
 
 TEST(HttpLoad, ConnectsAgainWhereTheServerSaysThatItCloses) {
-  Server server("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok", 1, 5);
+  Server server("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok", 1);
   const LoadResult result = run_load(options_for(server.url(), 5)).value();
   EXPECT_EQ(result.latencies_us.size(), 5u);
   EXPECT_EQ(result.failures, 0u) << result.first_failure;
@@ -97,7 +128,7 @@ TEST(HttpLoad, ConnectsAgainWhereTheServerSaysThatItCloses) {
 }
 
 TEST(HttpLoad, AnErrorStatusIsAFailure) {
-  Server server("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", 1, 3);
+  Server server("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", 1);
   const LoadResult result = run_load(options_for(server.url(), 3)).value();
   EXPECT_EQ(result.failures, 3u);
   EXPECT_EQ(result.first_failure, "status 503");
@@ -110,7 +141,7 @@ TEST(HttpLoad, AServerThatIsNotThereIsAFailure) {
 }
 
 TEST(HttpLoad, ASilentServerIsAFailure) {
-  Server server("", 1, 1);
+  Server server("", 1);
   const LoadResult result = run_load(options_for(server.url(), 1)).value();
   EXPECT_EQ(result.failures, 1u);
   EXPECT_EQ(result.first_failure, "the server closed the connection instead of answering");

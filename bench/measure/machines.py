@@ -1,6 +1,7 @@
 """Whole machines: how soon they are up, what they cost while they do little or nothing, whether they keep time."""
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -58,26 +59,38 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def http_get(port, path='/hello', patience=30):
-    """The body that the guest answers with; connects again until somebody listens."""
+def http_get(port, path='/hello', patience=60):
+    """The body that the guest answers with. Asks again until somebody listens and knows the path: servers start before
+    what they serve is registered."""
     deadline = time.monotonic() + patience
-    while True:
+    last = 'nobody listens'
+    while (left := deadline - time.monotonic()) > 0:
         try:
-            with socket.create_connection(('127.0.0.1', port), patience) as connection:
+            with socket.create_connection(('127.0.0.1', port), left) as connection:
+                connection.settimeout(left)
                 connection.sendall(f'GET {path} HTTP/1.1\r\nHost: guest\r\nConnection: close\r\n\r\n'.encode())
-                answer = b''
-                while data := connection.recv(65536):
-                    answer += data
-            if answer:
-                head, _, body = answer.partition(b'\r\n\r\n')
-                if b' 200 ' not in head.split(b'\r\n')[0]:
-                    raise Failed(f'GET {path}: {head.decode("latin-1").splitlines()[0]}')
-                return body
+                last = 'no answer'
+                head, body = whole_answer(connection)
+                if ' 200 ' in head[0]:
+                    return body
+                last = head[0] or last
         except OSError:
             pass
-        if time.monotonic() > deadline:
-            raise Failed(f'no answer from port {port} within {patience} s')
         time.sleep(0.0005)
+    raise Failed(f'GET {path} from port {port}: {last} within {patience} s')
+
+
+def whole_answer(connection):
+    """(lines of the head, body), by Content-Length, or all until the connection ends."""
+    answer = b''
+    while data := connection.recv(65536):
+        answer += data
+        head, end, body = answer.partition(b'\r\n\r\n')
+        length = re.search(rb'^content-length: *(\d+)', head, re.MULTILINE | re.IGNORECASE)
+        if end and length and len(body) >= int(length.group(1)):
+            break
+    head, _, body = answer.partition(b'\r\n\r\n')
+    return head.decode('latin-1').split('\r\n'), body
 
 
 def first_answer(engine, image=None, path='/hello'):
@@ -95,11 +108,14 @@ def served(engine, load_program, connections, seconds, image=None, path='/hello'
     with Guest(engine.command(image, publish=(port, 80))) as guest:
         http_get(port, path)
         before, cpu = time.monotonic(), guest.cpu()
-        done = subprocess.run([load_program, '-c', str(connections), '-s', str(seconds),
-                               f'127.0.0.1:{port}{path}'], check=False, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise Failed(f'{load_program}: {done.stderr.strip() or done.stdout.strip()}')
-        report = json.loads(done.stdout)
+        load = subprocess.Popen([load_program, '-c', str(connections), '-s', str(seconds),
+                                 f'127.0.0.1:{port}{path}'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        while load.poll() is None:
+            guest.run_for(0.02)  # a console that nobody reads would make the guest wait
+        said, complaints = load.communicate()
+        if load.returncode != 0:
+            raise Failed(complaints.strip() or said.strip())
+        report = json.loads(said)
         report['cpu'] = (guest.cpu() - cpu) / (time.monotonic() - before)
         report['rss'] = guest.memory()[0]
         return report

@@ -7,6 +7,8 @@ from .guest import Failed, Guest
 # What the aims group together (issue: integer kernels against native code).
 INTEGER = ('integer', 'sort', 'crc_bits', 'crc_table', 'matrix', 'string', 'memory', 'calls', 'deep_calls',
            'indirect_calls', 'bytecode')
+LEAST_SHARES = {kernel: 0.25 for kernel in INTEGER} | {'mix': 0.4}
+LEAST_MIPS = {'integer': 800}
 TWO_CORES = ('atomics_two_cores', 'lock_two_cores', 'cross_interrupts')
 
 
@@ -95,3 +97,23 @@ def measure(runners, kernel, seconds, repeats, native=None):
                 raise Failed(f'{kernel}, {rounds[runner.name]} rounds: {runner.name} computes '
                              f'{best[runner.name].checksum}, native code {expected}')
     return best
+
+
+def aim_at(row, engine):
+    """Sets what is aimed at for a kernel's row: a share of native speed, instructions a second, and against QEMU four
+    times its speed, or half of native where native code is not eight times as fast as QEMU itself."""
+    aims = []
+    share, against_qemu = row.times(engine, 'native'), row.times(engine, 'qemu')
+    qemu_share = row.times('qemu', 'native')
+    if row.name in LEAST_SHARES and share is not None:
+        aims.append((share >= LEAST_SHARES[row.name], f'{LEAST_SHARES[row.name]} of native'))
+    if row.name in LEAST_MIPS and engine in row.mips:
+        aims.append((row.mips[engine] >= LEAST_MIPS[row.name], f'{LEAST_MIPS[row.name]} MIPS'))
+    if against_qemu is not None:
+        if qemu_share is not None and qemu_share > 1 / 8:
+            aims.append((against_qemu >= 4 or share >= 0.5, '4 x qemu or 0.5 of native'))
+        else:
+            aims.append((against_qemu >= 4, '4 x qemu'))
+    if aims:
+        row.met = all(met for met, _ in aims)
+        row.aim = ', '.join(text for _, text in aims)

@@ -37,7 +37,9 @@ def micropython_loop(engine, image, turns=1_000_000):
         expected = sum(i * 3 ^ (i >> 2) for i in range(turns))
         guest.line()
         if (answer := guest.line()) != str(expected):
-            raise Failed(f'MicroPython says {answer} on {engine.name} where {expected} is right')
+            guest.expect('>>> ')
+            raise Failed(f'MicroPython computes something else than {expected} on {engine.name}: '
+                         f'{guest.console[-300:].decode("utf-8", "replace")!r}')
         return seconds, cpu
 
 
@@ -125,9 +127,9 @@ BUSY = 'while True: pass'
 
 
 def clock_drift(engine, image, seconds, overload):
-    """Runs guest/bench's ticks for `seconds` while `overload` busy processes a host core compete with it. Returns how far
-    the guest is behind the host at the end, in seconds (negative: ahead): by its ticks, by its timer, and how exactly
-    that could be told (the shortest round trip of a question)."""
+    """Runs guest/bench's ticks for `seconds` while `overload` busy processes a host core compete with it. Returns how
+    far the guest is behind the host at the end, in seconds (negative: ahead): by its ticks, by its timer, and how
+    exactly that could be told (the shortest round trip of a question)."""
 
     def ask(guest):
         best = None

@@ -14,8 +14,15 @@ class Row:
     values: dict  # engine's name: value
     more_is_better: bool = False
     aim: str = ''
+    met: bool | None = None  # whether the fastest of Espalier's engines reaches it; None: nothing was aimed at
     mips: dict = dataclasses.field(default_factory=dict)  # engine's name: millions of instructions a second
     details: dict = dataclasses.field(default_factory=dict)  # for the JSON only
+
+    def aim_at(self, engine, limit, text):
+        """Sets the aim: `limit` in the row's unit."""
+        if limit is not None and engine in self.values:
+            value = self.values[engine]
+            self.aim, self.met = text, value >= limit if self.more_is_better else value <= limit
 
     def times(self, engine, other):
         """How many times as good `engine` is as `other`, or None."""
@@ -37,8 +44,14 @@ def shown(value, unit):
     return f'{number:.0f} {prefix}s' if abs(number) >= 100 else f'{number:.3g} {prefix}s'
 
 
+def aim_shown(row):
+    return '' if row.met is None else f'  {"met" if row.met else "MISSED"}: {row.aim}'
+
+
 def ratio_shown(ratio):
-    return '' if ratio is None else f'{ratio:.1f}' if ratio >= 10 else f'{ratio:.2f}' if ratio >= 0.1 else f'{ratio:.3f}'
+    if ratio is None:
+        return ''
+    return f'{ratio:.1f}' if ratio >= 10 else f'{ratio:.2f}' if ratio >= 0.1 else f'{ratio:.3f}'
 
 
 class Report:
@@ -53,7 +66,7 @@ class Report:
         heads += [f'{name + " MIPS":>13}' for name in engines]
         self.has_qemu = has_qemu
         print(f'/native{", /qemu" if has_qemu else ""}: how many times as good {self.ours} is')
-        print(f'{"":34}' + ''.join(heads) + '  aim', flush=True)
+        print(f'{"":34}' + ''.join(heads) + '  aim, of ' + self.ours, flush=True)
 
     def section(self, title):
         print(f'-- {title}', flush=True)
@@ -65,12 +78,12 @@ class Report:
         if self.has_qemu:
             cells.append(f'{ratio_shown(row.times(self.ours, "qemu")):>9}')
         cells += [f'{row.mips[name]:>13,.0f}' if name in row.mips else f'{"":>13}' for name in self.engines]
-        print(f'{row.name:34}' + ''.join(cells) + f'  {row.aim}'.rstrip(), flush=True)
+        print(f'{row.name:34}' + ''.join(cells) + aim_shown(row), flush=True)
 
     def fail(self, what, error):
         self.failures.append(f'{what}: {error}')
 
-    def mean_row(self, name, kernels, aim=''):
+    def mean_row(self, name, kernels, aim):
         """The geometric mean over those kernels of each engine's share of native speed, as a row of its own."""
         rows = [row for row in self.rows if row.name in kernels]
         values = {}
@@ -79,10 +92,11 @@ class Report:
             if engine != 'native' and ratios and None not in ratios:
                 values[engine] = math.exp(sum(map(math.log, ratios)) / len(ratios))
         if values:
-            row = Row(name, 'of native', values, True, aim)
+            row = Row(name, 'of native', values, True)
+            row.aim_at(self.ours, aim, f'at least {aim}')
             self.rows.append(row)
             print(f'{name:34}' + ''.join(f'{ratio_shown(values.get(column)):>11}' for column in self.columns)
-                  + f'  {aim}'.rstrip(), flush=True)
+                  + aim_shown(row), flush=True)
 
     def write(self, path):
         rows = [dataclasses.asdict(row) for row in self.rows]

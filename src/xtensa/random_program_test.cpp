@@ -1,11 +1,15 @@
 // Random programs, run whole, one instruction at a time and in pieces of any length: nothing may be
 // different.
 //
-// ESPALIER_RANDOM_PROGRAMS=N runs N of them, from seed ESPALIER_RANDOM_SEED on, instead of those that belong
-// to the tests.
+// ESPALIER_RANDOM_PROGRAMS says how many, ESPALIER_RANDOM_SEED the first one's seed; with
+// ESPALIER_RANDOM_ISOLATED each runs in a process of its own.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <atomic>
+#include <csignal>
 #include <cstdlib>
+#include <cstring>
 
 #include "xtensa/testing/program_comparison.h"
 #include "xtensa/testing/program_generator.h"
@@ -26,11 +30,38 @@ std::vector<Side> sides(std::uint64_t seed) {
   return all;
 }
 
+// A sanitizer has more to say about a crash.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
+// If a program takes the whole process with it, one has to know which.
+std::atomic<std::uint64_t> running_seed;
+
+void name_seed(int signal) {
+  char text[64] = "\nkilled by the random program of seed ";
+  std::size_t length = std::strlen(text);
+  for (std::uint64_t rest = running_seed, power = 10'000'000'000'000'000'000u; power != 0; power /= 10)
+    if (rest >= power || power == 1) text[length++] = static_cast<char>('0' + rest / power % 10);
+  text[length++] = '\n';
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text, length);
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
+
 void run_programs(std::uint64_t first, std::uint64_t count) {
   constexpr unsigned kEnough = 3;
   ProgramComparison comparison(sides);
+  if (std::getenv("ESPALIER_RANDOM_ISOLATED") != nullptr) {
+    comparison.isolate();
+  } else if (!kSanitized) {
+    for (const int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT}) std::signal(signal, name_seed);
+  }
   unsigned failures = 0;
   for (std::uint64_t seed = first; seed < first + count && failures < kEnough; ++seed) {
+    running_seed = seed;
     if (const auto report = comparison.run(seed)) {
       ADD_FAILURE() << *report;
       ++failures;
@@ -49,8 +80,9 @@ class GeneratedPrograms : public ::testing::TestWithParam<unsigned> {};
 constexpr std::uint64_t kShards = 10;
 
 TEST_P(GeneratedPrograms, TheSameHoweverTheyAreCutUp) {
-  const std::uint64_t count = number_from("ESPALIER_RANDOM_PROGRAMS", 100'000) / kShards;
-  run_programs(number_from("ESPALIER_RANDOM_SEED", 0) + GetParam() * count, count);
+  const std::uint64_t all = number_from("ESPALIER_RANDOM_PROGRAMS", 100'000);
+  const std::uint64_t begin = all * GetParam() / kShards, end = all * (GetParam() + 1) / kShards;
+  run_programs(number_from("ESPALIER_RANDOM_SEED", 0) + begin, end - begin);
 }
 INSTANTIATE_TEST_SUITE_P(Shards, GeneratedPrograms, ::testing::Range(0u, unsigned{kShards}));
 
@@ -74,6 +106,17 @@ TEST(ProgramComparison, FindsADifferenceAndShowsWhatItIs) {
     EXPECT_LE(instructions, 8u) << *report;
   }
   EXPECT_EQ(found, 3u);
+}
+
+TEST(ProgramComparison, ACrashIsADifferenceLikeAnyOther) {
+  const auto crash = [](Core&) { std::raise(SIGKILL); };
+  ProgramComparison comparison([&](std::uint64_t) {
+    return std::vector<Side>{{"right", Slicing::kWhole, {}}, {"wrong", Slicing::kWhole, crash}};
+  });
+  comparison.isolate();
+  const auto report = comparison.run(1);
+  ASSERT_TRUE(report.has_value());
+  EXPECT_NE(report->find("killed by signal 9"), std::string::npos) << *report;
 }
 
 }  // namespace

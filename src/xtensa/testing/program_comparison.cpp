@@ -1,8 +1,11 @@
 #include "xtensa/testing/program_comparison.h"
 
 #include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "xtensa/testing/program_generator.h"
 
@@ -47,22 +50,50 @@ std::string ProgramComparison::difference(const RandomProgram& program, const st
   return {};
 }
 
+std::string ProgramComparison::difference_in_child(const RandomProgram& program,
+                                                   const std::vector<Side>& sides) {
+  constexpr unsigned kSeconds = 10;
+  int pipe_ends[2];
+  if (pipe(pipe_ends) != 0) throw std::runtime_error("no pipe");
+  const pid_t child = fork();
+  if (child < 0) throw std::runtime_error("no process");
+  if (child == 0) {
+    alarm(kSeconds);
+    const std::string text = difference(program, sides);
+    const bool written = write(pipe_ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    _exit(written ? 0 : 1);
+  }
+  close(pipe_ends[1]);
+  std::string text;
+  char buffer[4096];
+  for (ssize_t n = 0; (n = read(pipe_ends[0], buffer, sizeof buffer)) > 0;)
+    text.append(buffer, static_cast<std::size_t>(n));
+  close(pipe_ends[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (WIFSIGNALED(status)) return fmt::format("killed by signal {}\n", WTERMSIG(status));
+  if (status != 0) return "the process failed\n";
+  return text;
+}
+
 std::optional<std::string> ProgramComparison::run(std::uint64_t seed) {
   return run(generate_program(seed));
 }
 
 std::optional<std::string> ProgramComparison::run(const RandomProgram& program) {
   const std::vector<Side> sides = choose_(program.seed);
-  const std::string first = difference(program, sides);
+  const std::string first = isolated_ ? difference_in_child(program, sides) : difference(program, sides);
   if (first.empty()) return std::nullopt;
-  const auto fails = [&](const RandomProgram& candidate) { return !difference(candidate, sides).empty(); };
+  const auto fails = [&](const RandomProgram& candidate) {
+    return !difference_in_child(candidate, sides).empty();
+  };
   if (!fails(program)) {
     return fmt::format("seed {:#x}: different the first time only, so something outlives a core\n{}",
                        program.seed, first);
   }
   const RandomProgram small = minimise(program, fails);
-  return fmt::format("seed {:#x}: {}\nmade smaller, {}{}", program.seed, first, difference(small, sides),
-                     to_text(small));
+  return fmt::format("seed {:#x}: {}\nmade smaller, {}{}", program.seed, first,
+                     difference_in_child(small, sides), to_text(small));
 }
 
 namespace {

@@ -27,6 +27,9 @@ class ProgramComparison {
   using Choose = std::function<std::vector<Side>(std::uint64_t seed)>;
   explicit ProgramComparison(Choose choose) : choose_(std::move(choose)) {}
 
+  // Every program in a process of its own, so that a crash or a hang is a difference like any other. Slow.
+  void isolate() { isolated_ = true; }
+
   // What was different, as a report for a person: the registers, and a program as short as it can be made.
   // Nothing if all sides agree.
   std::optional<std::string> run(std::uint64_t seed);
@@ -39,11 +42,13 @@ class ProgramComparison {
 
  private:
   std::string difference(const RandomProgram& program, const std::vector<Side>& sides);
+  std::string difference_in_child(const RandomProgram& program, const std::vector<Side>& sides);
   RandomRun& run_of(std::size_t side);
 
   Choose choose_;
   std::vector<std::unique_ptr<RandomRun>> runs_;
   std::uint64_t instructions_ = 0;
+  bool isolated_ = false;
 };
 
 // The smallest part of `program` that can be found for which `fails` still holds: instructions, events,

@@ -150,7 +150,7 @@ def clock_under_load():
 def warp_is_deterministic():
     """Two runs of idf5.0-hello in warp show the same console, byte for byte, one of them on a busy host."""
     command = [str(PROGRAM), 'run', str(hello()), '--clock', 'warp', '--net', 'none', '--until',
-               'Restarting in 0 seconds', '--until', 'Restarting in 9 seconds', '--timeout', '100']
+               'Restarting in 0 seconds', '--until', 'Restarting in 9 seconds', '--timeout', '250']
     for engine in ENGINES:
         alone = subprocess.run(command + ['--engine', engine.name], check=True, capture_output=True).stdout
         rivals = [subprocess.Popen([sys.executable, '-c', machines.BUSY]) for _ in range(3 * (os.cpu_count() or 1))]

@@ -173,6 +173,7 @@ void OpenEth::update_irq() {
 }
 
 void OpenEth::raise(std::uint32_t bits) {
+  raised_again_ |= bits & seen_;
   set(INT_SOURCE, get(INT_SOURCE) | bits);
   update_irq();
 }
@@ -199,6 +200,10 @@ std::uint32_t OpenEth::peek(std::uint32_t offset) {
 }
 
 std::uint32_t OpenEth::read(std::uint32_t offset) {
+  if (offset == INT_SOURCE) {
+    seen_ = get(INT_SOURCE);
+    raised_again_ = 0;
+  }
   return offset == MIIRX_DATA || offset == MIISTATUS ? peek(offset) : RegisterBlock::read(offset);
 }
 
@@ -213,7 +218,9 @@ void OpenEth::write(std::uint32_t offset, std::uint32_t value) {
     case MODER:
       return write_moder(value);
     case INT_SOURCE:
-      set(INT_SOURCE, get(INT_SOURCE) & ~value);
+      set(INT_SOURCE, get(INT_SOURCE) & ~(value & ~raised_again_));
+      seen_ &= ~value;
+      raised_again_ &= ~value;
       return update_irq();
     case INT_MASK:
       RegisterBlock::write(offset, value);
@@ -279,6 +286,7 @@ void OpenEth::mac_reset() {
     if (reg.offset < DESCRIPTORS) set(reg.offset, reg.reset);
   tx_next_ = 0;
   rx_next_ = tx_count();
+  seen_ = raised_again_ = 0;
   pause_timer_.cancel();
   update_irq();
   if (was_receiving && peer_) peer_->guest_down();
@@ -296,7 +304,7 @@ void OpenEth::archive(base::Archive& ar) {
   RegisterBlock::archive(ar);
   base::Ticks ready = ready_timer_.deadline();
   base::Ticks pause = pause_timer_.deadline();
-  ar(phy_, tx_next_, rx_next_, had_buffer_, ready, pause);
+  ar(phy_, tx_next_, rx_next_, had_buffer_, seen_, raised_again_, ready, pause);
   if (ar.is_saving()) return;
   tx_next_ %= kDescriptors;  // whatever a damaged file says
   rx_next_ %= kDescriptors;

@@ -26,6 +26,12 @@ namespace espalier::devices {
 // uses the buffer again), and a frame that arrives is in the guest's memory when receive() returns. Received
 // lengths include the four bytes of the check sequence, as on the wire; frames are padded to the wire's 64
 // bytes.
+//
+// Unlike the core's, INT_SOURCE's bits survive being cleared if their event has come again since the guest
+// read them; the guest then gets one interrupt more. ESP-IDF's driver wakes its task before it clears RXB. On
+// the chip it clears it long before that task, on the other core, can have emptied the ring and gone to sleep
+// again. Our cores take turns, so it can, and a frame that came in between would lie there until the next
+// one.
 class OpenEth final : public RegisterBlock, public net::EthernetPort {
  public:
   static constexpr std::uint32_t kSize = 0x800;
@@ -80,6 +86,9 @@ class OpenEth final : public RegisterBlock, public net::EthernetPort {
   std::uint32_t rx_next_ = 0;
   bool in_transmit_ = false;
   bool had_buffer_ = false;
+  // INT_SOURCE's bits that the guest has read as 1, and those of them that have been raised once more since.
+  std::uint32_t seen_ = 0;
+  std::uint32_t raised_again_ = 0;
   std::function<void()> ready_callback_;
   // Between the guest's freeing of a buffer and the next frame lies at least a frame's time on the wire.
   base::Timer ready_timer_;

@@ -40,13 +40,17 @@ constexpr bool kSanitized = false;
 // If a program takes the whole process with it, one has to know which.
 std::atomic<std::uint64_t> running_seed;
 
+const pid_t main_process = getpid();
+
 void name_seed(int signal) {
   char text[64] = "\nkilled by the random program of seed ";
   std::size_t length = std::strlen(text);
   for (std::uint64_t rest = running_seed, power = 10'000'000'000'000'000'000u; power != 0; power /= 10)
     if (rest >= power || power == 1) text[length++] = static_cast<char>('0' + rest / power % 10);
   text[length++] = '\n';
-  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text, length);
+  // A child that is killed is reported by its parent.
+  [[maybe_unused]] const ssize_t written =
+      getpid() == main_process ? write(STDERR_FILENO, text, length) : 0;
   std::signal(signal, SIG_DFL);
   std::raise(signal);
 }

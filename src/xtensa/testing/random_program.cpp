@@ -192,8 +192,11 @@ std::string to_text(const RandomProgram& program) {
       program.instructions, program.entry, program.base, program.debugger, program.memory_seed);
   text += state_text(program.state);
   for (const Event& event : program.events) text += event_text(event);
-  std::set<Label> used(program.natives.begin(), program.natives.end());
-  used.insert({program.entry, program.recovery, program.finish});
+  std::set<Label> used = {program.entry, program.recovery, program.finish};
+  for (const Label native : program.natives) {
+    const std::uint32_t item = program.labels[native];
+    if (item < program.items.size() && !program.items[item].dropped) used.insert(native);
+  }
   for (const Event& event : program.events) used.insert(event.label);
   for (const Item& item : program.items) {
     if (!item.dropped) used.insert(item.label);

@@ -1,33 +1,30 @@
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "image/digest.h"
 
-#include <openssl/evp.h>
-
-#include <new>
+#include <openssl/md5.h>
+#include <openssl/sha.h>
 
 namespace espalier::image {
-namespace {
 
-template <class Digest>
-Digest digest(const EVP_MD* algorithm, ByteView bytes) {
-  Digest result{};
-  unsigned size = 0;
-  // The only failures left for a one-shot digest of a compiled-in algorithm are out of memory and a libcrypto
-  // configured to forbid it (FIPS and MD5); neither can be answered here.
-  if (EVP_Digest(bytes.data(), bytes.size(), result.data(), &size, algorithm, nullptr) != 1 ||
-      size != result.size()) {
-    throw std::bad_alloc();
-  }
+// OpenSSL's older interface: EVP's first use reads a configuration file and looks for providers, some
+// milliseconds and 2 MiB that a machine's start has no need of.
+
+Sha256 sha256(ByteView bytes) {
+  Sha256 result{};
+  SHA256_CTX context;
+  SHA256_Init(&context);
+  SHA256_Update(&context, bytes.data(), bytes.size());
+  SHA256_Final(result.data(), &context);
   return result;
 }
 
-}  // namespace
-
-Sha256 sha256(ByteView bytes) {
-  return digest<Sha256>(EVP_sha256(), bytes);
-}
-
 Md5 md5(ByteView bytes) {
-  return digest<Md5>(EVP_md5(), bytes);
+  Md5 result{};
+  MD5_CTX context;
+  MD5_Init(&context);
+  MD5_Update(&context, bytes.data(), bytes.size());
+  MD5_Final(result.data(), &context);
+  return result;
 }
 
 std::string hex(ByteView bytes) {

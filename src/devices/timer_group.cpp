@@ -196,13 +196,17 @@ void TimerGroup::write_calibration(std::uint32_t value) {
 
 // Counts crystal cycles during TIMG_RTC_CALI_MAX cycles of the chosen clock, from its next edge on. In
 // cycling mode the measurement repeats; the clocks being steady, its later results are those of the first.
+//
+// It takes a quarter of that time here. ESP-IDF's bootloader waits by ets_delay_us() at a time when that
+// believes in a CPU of 26 MHz, and is saved by what each call and register access costs on the chip; where
+// they cost less it gives up and reports "Bogus XTAL frequency: 0 MHz".
 void TimerGroup::start_calibration() {
   const auto clock = static_cast<CalibrationClock>(field(TIMG_RTCCALICFG_REG, 14, 13));
   const std::uint32_t cycles = field(TIMG_RTCCALICFG_REG, 30, 16);
   const std::uint32_t hz = slow_clock_hz ? slow_clock_hz(clock) : 0;
   calibrated_at_ = base::kNever;
   if (hz == 0) return;
-  calibrated_at_ = base::ticks_for(base::cycles_in(events().now(), hz) + 1 + cycles, hz);
+  calibrated_at_ = base::ticks_for(base::cycles_in(events().now(), hz) + 1 + cycles / 4, hz);
   calibration_value_ = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(std::uint64_t{cycles} * config_.xtal_hz / hz, kCalibrationValueMax));
 }

@@ -57,6 +57,7 @@ Uart::Uart(std::string_view name, unsigned number, Context context)
 // Brings counts and interrupts up to the present.
 void Uart::catch_up() {
   const Ticks now = events().now();
+  if (now < quiet_until_) return;
   transmit(now);
   arrive(now);
   settle();
@@ -82,6 +83,8 @@ void Uart::settle() {
     sender_refused_ = false;
     if (on_receive_ready) on_receive_ready();
   }
+  quiet_until_ = std::min({break_end_, break_idle_end_, shifting_ ? tx_end(1) : kNever, next_arrival_,
+                           timeout_at_, at_command_.due()});
 }
 
 std::uint32_t Uart::status() const {
@@ -244,6 +247,7 @@ void Uart::archive(base::Archive& ar) {
   for (std::uint32_t* hz : {&apb_hz_, &ref_tick_hz_, &peer_baud_, &speedup_}) *hz = std::max(*hz, 1u);
   arm_tx();
   arm_rx();
+  quiet_until_ = 0;
 }
 
 }  // namespace espalier::devices

@@ -152,6 +152,8 @@ class Uart : public RegisterBlock {
   std::uint8_t last_read_ = 0;
   bool cts_ = true;
   bool dsr_ = true;
+  // Until then catch_up() has nothing to do unless something changes from outside, which settle() follows.
+  base::Ticks quiet_until_ = 0;
   UartAtCommand at_command_;
   UartAutobaud autobaud_;
 };

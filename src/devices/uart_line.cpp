@@ -21,7 +21,12 @@ Ticks Uart::line_time(std::uint64_t half_bits) const {
   // A bit lasts CLKDIV + CLKDIV_FRAG / 16 cycles of the source clock.
   const std::uint64_t sixteenths =
       std::max(field(UART_CLKDIV_REG, 19, 0) << 4 | field(UART_CLKDIV_REG, 23, 20), std::uint32_t{16});
-  const auto per = static_cast<unsigned __int128>(32) * source_hz() * speedup_;
+  const std::uint64_t per = std::uint64_t{32} * source_hz() * speedup_;
+  // Firmware polls the status register, so this is worth a division of 64 bits where the numbers fit: in runs
+  // of up to some 10,000 characters.
+  constexpr std::uint64_t kFits = (~std::uint64_t{0} >> 1) / base::kTicksPerSecond;
+  if (half_bits < (std::uint64_t{1} << 32) && half_bits * sixteenths <= kFits)
+    return (half_bits * sixteenths * base::kTicksPerSecond + per - 1) / per;
   return static_cast<Ticks>(
       (static_cast<unsigned __int128>(half_bits) * sixteenths * base::kTicksPerSecond + per - 1) / per);
 }

@@ -1,7 +1,8 @@
 #include "esp32/machine.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
-#include <cstring>
 #include <system_error>
 #include <utility>
 
@@ -18,7 +19,15 @@ constexpr std::array<std::uint32_t, 2> kPrid = {0xcdcd, 0xabab};
 
 std::shared_ptr<const SharedPages> copy_to_pages(const char* name, std::span<const std::uint8_t> bytes) {
   auto pages = std::make_shared<SharedPages>(name, bytes.size());
-  std::memcpy(pages->data(), bytes.data(), bytes.size());
+  // Most of a ROM is empty, and pages of zeros that nobody writes cost no memory.
+  constexpr std::size_t kPage = 4096;
+  for (std::size_t at = 0; at < bytes.size(); at += kPage) {
+    const auto page = bytes.subspan(at, std::min(kPage, bytes.size() - at));
+    if (std::ranges::any_of(page, [](std::uint8_t byte) { return byte != 0; }))
+      std::ranges::copy(page, pages->data() + at);
+  }
+  // The cores have their own mappings; this one goes back to being an address range only.
+  madvise(pages->data(), bytes.size(), MADV_DONTNEED);
   return pages;
 }
 
@@ -33,7 +42,9 @@ std::shared_ptr<const RomPages> make_rom_pages(const rom::Rom& rom) {
 
 }  // namespace
 
-SharedRom::SharedRom(rom::Rom rom) : rom_(std::move(rom)), pages_(make_rom_pages(rom_)) {}
+SharedRom::SharedRom(rom::Rom rom) : rom_(std::move(rom)), pages_(make_rom_pages(rom_)) {
+  rom_.drop_contents();
+}
 
 std::expected<std::unique_ptr<Machine>, std::string> Machine::create(const MachineOptions& options,
                                                                      base::Logger log) {
@@ -51,7 +62,7 @@ Machine::Machine(const MachineOptions& options, base::Logger log,
     : log_(std::move(log)),
       rom_(options.rom),
       reset_limit_(options.reset_limit),
-      clock_(options.clock),
+      clock_(options.clock, options.host_clock),
       events_(clock_),
       memory_(options.rom->pages(), options.psram_size,
               [this](std::uint32_t address, std::uint32_t size) {
@@ -172,10 +183,12 @@ void Machine::update_core_gates() {
 // --- What the cores meet
 
 Access Machine::load(Core& core, std::uint32_t address, unsigned size, std::uint32_t& value) {
+  ++slow_accesses_;
   return bus_.load(core.index(), address, size, value);
 }
 
 Access Machine::store(Core& core, std::uint32_t address, unsigned size, std::uint32_t value) {
+  ++slow_accesses_;
   return bus_.store(core.index(), address, size, value);
 }
 

@@ -42,6 +42,7 @@ struct MachineOptions {
   std::shared_ptr<const devices::FlashImage> flash;  // required
   std::uint32_t psram_size = 0;                      // bytes: 0, 2 MiB or 4 MiB
   ClockMode clock = ClockMode::kRealtime;
+  MachineClock::HostClock host_clock;  // realtime; default: CLOCK_MONOTONIC
   ChipOptions chip;
   std::optional<std::uint32_t> reset_limit;  // resets after power-on before the machine stops
 };
@@ -88,6 +89,9 @@ class Machine final : private xtensa::Environment {
   // Instructions that both cores have executed since power-on.
   std::uint64_t instructions() const { return cores_[0]->instructions() + cores_[1]->instructions(); }
   std::uint32_t resets() const { return resets_; }
+  // Loads and stores of the cores that were not plain memory: registers, protected or watched pages.
+  std::uint64_t slow_accesses() const { return slow_accesses_; }
+  Scheduler& scheduler() { return scheduler_; }
 
   // Asks for a reset; carried out before the next turn.
   void request_reset(devices::ResetScope scope, devices::ResetCause cause);
@@ -139,6 +143,7 @@ class Machine final : private xtensa::Environment {
   Scheduler scheduler_;
   std::vector<PendingReset> pending_resets_;
   std::uint32_t resets_ = 0;
+  std::uint64_t slow_accesses_ = 0;
   std::optional<Halt> halt_;
 };
 

@@ -4,35 +4,49 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace espalier::esp32 {
 
 using base::Ticks;
 
-MachineClock::MachineClock(ClockMode mode) : mode_(mode), host_origin_ns_(host_ns()) {}
+MachineClock::MachineClock(ClockMode mode, HostClock host)
+    : mode_(mode), host_clock_(std::move(host)), host_origin_ns_(host_ns()) {}
 
 std::uint64_t MachineClock::host_ns() const {
+  if (host_clock_) return host_clock_();
   timespec ts;
   clock_gettime(CLOCK_MONOTONIC, &ts);
   return static_cast<std::uint64_t>(ts.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(ts.tv_nsec);
 }
 
 Ticks MachineClock::now() {
-  if (mode_ == ClockMode::kRealtime) return base::ticks_from_ns(host_ns() - host_origin_ns_);
-  return running_ ? time_ + (running_->instructions() - instructions_) * ticks_per_cycle_ : time_;
+  if (mode_ == ClockMode::kWarp)
+    return running_ ? time_ + (running_->instructions() - instructions_) * ticks_per_cycle_ : time_;
+  Ticks time = base::ticks_from_ns(host_ns() - host_origin_ns_);
+  held_back_ = time > limit_;
+  if (time >= limit_) {
+    time = limit_;
+    if (running_) running_->request_stop();
+  }
+  return time_ = std::max(time_, time);
 }
 
-void MachineClock::begin_run(const xtensa::Core& core, Ticks start) {
+void MachineClock::begin_run(xtensa::Core& core, Ticks start) {
   running_ = &core;
+  if (mode_ == ClockMode::kRealtime) return;
   instructions_ = core.instructions();
   time_ = start;
 }
 
 Ticks MachineClock::end_run() {
-  const Ticks reached = now();
+  if (mode_ == ClockMode::kRealtime) {
+    running_ = nullptr;
+    return time_;
+  }
+  time_ = now();
   running_ = nullptr;
-  if (mode_ == ClockMode::kWarp) time_ = reached;
-  return reached;
+  return time_;
 }
 
 void MachineClock::advance_to(Ticks time) {
@@ -45,7 +59,7 @@ void MachineClock::set_cpu_frequency(std::uint32_t hz) {
   const Ticks time = now();
   cycle_base_ = cycles();
   cycle_origin_ = time;
-  if (running_) {
+  if (running_ && mode_ == ClockMode::kWarp) {
     time_ = time;
     instructions_ = running_->instructions();
   }
@@ -70,6 +84,7 @@ void MachineClock::archive(base::Archive& ar) {
   ar(time, hz_, ticks_per_cycle_, cycle_origin_, cycle_base_);
   if (ar.is_saving()) return;
   time_ = time;
+  limit_ = base::kNever;
   host_origin_ns_ = host_ns() - base::ns_from_ticks(time);
 }
 

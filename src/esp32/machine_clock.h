@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "base/archive.h"
 #include "base/event_queue.h"
@@ -15,21 +16,33 @@ enum class ClockMode : std::uint8_t {
   kWarp,      // an instruction takes a cycle, idle time is skipped
 };
 
+// In realtime the host's clock is followed only as far as a limit, which the scheduler sets: up to the next
+// timer, so that no core reads a time at which it should have been interrupted already, and never so far
+// ahead of the guest's instructions that a machine which the host has not run for seconds finds its watchdogs
+// expired. What has been held back is caught up with in later turns, so nothing is lost.
 class MachineClock final : public base::TimeSource {
  public:
-  explicit MachineClock(ClockMode mode);
+  // Nanoseconds of a clock that never goes back; default: CLOCK_MONOTONIC.
+  using HostClock = std::function<std::uint64_t()>;
+  explicit MachineClock(ClockMode mode, HostClock host = {});
 
   ClockMode mode() const { return mode_; }
 
-  // In warp, the time of the core that runs just now; in realtime, the host's.
+  // In warp, the time of the core that runs just now; in realtime, the host's, up to the limit: who reads
+  // that is stopped before its next instruction. Never goes back.
   base::Ticks now() override;
 
-  // Warp: `core` begins to run at `start`; now() follows its instructions until end_run().
-  void begin_run(const xtensa::Core& core, base::Ticks start);
-  // The time that the core reached; now() stays there.
+  // `core` begins to run, in warp at `start`, where now() follows its instructions until end_run().
+  void begin_run(xtensa::Core& core, base::Ticks start);
+  // The time that the core reached; in warp now() stays there.
   base::Ticks end_run();
   // Warp: time goes on to `time` with nothing running. Never backwards.
   void advance_to(base::Ticks time);
+  // Realtime: how far now() may follow the host, until the next call.
+  void set_limit(base::Ticks limit) { limit_ = limit; }
+  void lower_limit(base::Ticks limit) { limit_ = limit < limit_ ? limit : limit_; }
+  // Realtime: whether the limit held the time back when now() was last asked.
+  bool held_back() const { return held_back_; }
 
   // The CPU clock, 80 MHz..240 MHz or the crystal's 40 MHz and its divisions; must divide 480 MHz.
   void set_cpu_frequency(std::uint32_t hz);
@@ -47,9 +60,12 @@ class MachineClock final : public base::TimeSource {
   std::uint64_t host_ns() const;
 
   ClockMode mode_;
+  HostClock host_clock_;
   std::uint64_t host_origin_ns_ = 0;
-  base::Ticks time_ = 0;  // warp: now, or the running core's time at `instructions_`
-  const xtensa::Core* running_ = nullptr;
+  base::Ticks time_ = 0;  // last time given; in warp while a core runs, its time at `instructions_`
+  base::Ticks limit_ = base::kNever;
+  bool held_back_ = false;
+  xtensa::Core* running_ = nullptr;
   std::uint64_t instructions_ = 0;
   std::uint32_t hz_ = 40'000'000;
   base::Ticks ticks_per_cycle_ = 12;

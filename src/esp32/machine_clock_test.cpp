@@ -36,6 +36,26 @@ TEST(MachineClock, RealtimeGoesOnByItself) {
   EXPECT_GT(clock.now(), start);
 }
 
+TEST(MachineClock, RealtimeFollowsTheHostUpToTheLimit) {
+  std::uint64_t host = 5'000'000;
+  MachineClock clock(ClockMode::kRealtime, [&host] { return host; });
+  EXPECT_EQ(clock.now(), 0u);
+  host += 1'000'000;
+  EXPECT_EQ(clock.now(), base::kTicksPerMillisecond);
+  EXPECT_FALSE(clock.held_back());
+  clock.set_limit(3 * base::kTicksPerMillisecond);
+  host += 2'000'000;
+  EXPECT_EQ(clock.now(), 3 * base::kTicksPerMillisecond);
+  EXPECT_FALSE(clock.held_back());
+  host += 1'000'000'000;
+  EXPECT_EQ(clock.now(), 3 * base::kTicksPerMillisecond);
+  EXPECT_TRUE(clock.held_back());
+  clock.set_limit(base::kNever);
+  EXPECT_EQ(clock.now(), 1003 * base::kTicksPerMillisecond);
+  clock.set_limit(7);
+  EXPECT_EQ(clock.now(), 1003 * base::kTicksPerMillisecond) << "a limit in the past holds the clock, no more";
+}
+
 TEST(MachineClock, ALoadedClockGoesOnFromItsTime) {
   MachineClock saved(ClockMode::kWarp);
   saved.advance_to(480'000'000);

@@ -1,6 +1,8 @@
 #include "esp32/scheduler.h"
 
 #include <algorithm>
+#include <chrono>
+#include <utility>
 
 namespace espalier::esp32 {
 
@@ -13,20 +15,45 @@ namespace {
 // prompt; longer while one runs alone, bounded so that the host's events are looked at often enough.
 constexpr Ticks kCyclesBoth = 2'000;
 constexpr Ticks kCyclesAlone = 20'000;
-// While one core polls memory in a tight loop, turns are so short that it sees what the other writes about as
-// soon as on the chip. Firmware relies on that: ESP-IDF's esp_dport_access_stall_other_cpu_end() sets a flag
-// and its next call clears it again some dozens of instructions later, with nothing to make sure that the
-// other core, which polls it, has looked in between.
+// While one core spins, the other's turns are so short that the first sees what is written about as soon as
+// on the chip. Firmware relies on that: ESP-IDF's esp_dport_access_stall_other_cpu_end() sets a flag and its
+// next call clears it again some dozens of instructions later, with nothing to make sure that the other core,
+// which polls it, has looked in between.
 constexpr Ticks kCyclesPolling = 24;
-// A core polls if its last instructions of a turn went round within so many bytes of code.
+// Realtime: how much faster than the guest's instructions its time may pass, at a cycle each. However long
+// the host has not run the machine, the guest gets this fraction of its speed until it has caught up: enough
+// to serve each tick of its timers and to feed its watchdogs. It has to be more than a busy host takes away:
+// an interpreter that executes 40 million instructions a second on each core of 240 MHz with a quarter of a
+// host's core is 24 times too slow.
+constexpr Ticks kCatchUp = 64;
+// By so much of it time may go past the next timer; else a turn ends there, so that the guest sees each of
+// its ticks and can ask for the next before that has passed, too.
+constexpr Ticks kPastTimer = 8;
+constexpr Ticks kLeastCredit = 256;  // cycles; of turns that are shorter
+// A core may spin if so few last instructions of a turn have not led it as far on as a straight run of the
+// shortest (2 bytes) would have, nor further back than this. They are few because a core may begin to spin
+// within a turn of kCyclesPolling, which must not go unnoticed. A core that may spin is stepped: it does if
+// it comes by again, within so many instructions, with the same registers.
 constexpr std::uint64_t kProbeInstructions = 8;
-constexpr std::uint32_t kPollingBytes = 24;
+constexpr std::uint32_t kSpinBytes = 64;
+constexpr std::uint64_t kLongestSpin = 16;
+// A loop that gets somewhere is not stepped again for so many turns. Its turns stay short: it may end in one
+// that spins.
+constexpr unsigned kLookAway = 16;
+
+std::uint64_t host_ns() {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                        std::chrono::steady_clock::now().time_since_epoch())
+                                        .count());
+}
 
 }  // namespace
 
 Scheduler::Scheduler(MachineClock& clock, base::EventQueue& events, std::array<xtensa::Core*, 2> cores)
     : clock_(clock), events_(events), cores_(cores) {
   events_.on_earlier([this](Ticks deadline) {
+    if (clock_.mode() == ClockMode::kRealtime)
+      clock_.lower_limit(running_ ? std::max(deadline, slice_start_) : limit(deadline, kCyclesBoth));
     // The running core has armed a timer within its own turn: it must not run past it.
     if (running_ && deadline < slice_end_) {
       slice_end_ = deadline;
@@ -39,30 +66,63 @@ bool Scheduler::runnable(const xtensa::Core& core) {
   return !core.halted() && (!core.waiting() || core.interrupt_ready());
 }
 
+// How far time may go on for a turn of so many cycles (realtime).
+Ticks Scheduler::limit(Ticks from, Ticks cycles) const {
+  const Ticks turn = std::max(cycles, kLeastCredit) * clock_.ticks_per_cycle();
+  return std::min(from + kCatchUp * turn, std::max(events_.next_deadline(), from + kPastTimer * turn));
+}
+
+Ticks Scheduler::turn_length(bool both) const {
+  const auto spins = [](const Spin& spin) { return spin.suspected || spin.length != 0; };
+  if (both) return std::ranges::any_of(spins_, spins) ? kCyclesPolling : kCyclesBoth;
+  // While there is time to catch up with, timers are due one after another.
+  return clock_.held_back() ? kCyclesBoth : kCyclesAlone;
+}
+
 bool Scheduler::round() {
   interrupted_ = false;
-  Ticks start = clock_.now();
-  events_.run_due(start);
-  if (interrupted_) return true;
+  const bool realtime = clock_.mode() == ClockMode::kRealtime;
+  const Ticks start = clock_.now();
+  if (events_.next_deadline() <= start) {
+    const std::uint64_t began = collecting_ ? host_ns() : 0;
+    events_.run_due(start);
+    if (collecting_) stats_.timers_ns += host_ns() - began;
+    if (interrupted_) return true;
+  }
   const bool both = runnable(*cores_[0]) && runnable(*cores_[1]);
-  if (!both && !runnable(*cores_[0]) && !runnable(*cores_[1])) return false;
-  const Ticks cycles = !both ? kCyclesAlone : polling_[0] || polling_[1] ? kCyclesPolling : kCyclesBoth;
-  Ticks end = start + cycles * clock_.ticks_per_cycle();
-  end = std::min(end, std::max(events_.next_deadline(), start + clock_.ticks_per_cycle()));
+  const Ticks next = events_.next_deadline();
+  if (!both && !runnable(*cores_[0]) && !runnable(*cores_[1])) {
+    // Nothing happens before the next timer: time may pass up to there at once.
+    if (realtime) clock_.set_limit(next == kNever ? kNever : limit(std::max(next, start), kCyclesBoth));
+    return false;
+  }
+  const Ticks cycles = turn_length(both);
+  const Ticks soonest = start + clock_.ticks_per_cycle();
+  Ticks end = std::min(start + cycles * clock_.ticks_per_cycle(), std::max(next, soonest));
+  if (realtime)
+    clock_.set_limit(std::min(start + kCatchUp * cycles * clock_.ticks_per_cycle(), std::max(next, soonest)));
+  slice_start_ = start;
+  const std::uint64_t began = collecting_ ? host_ns() : 0;
   bool first = true;
   for (xtensa::Core* core : cores_) {
     if (interrupted_ || !runnable(*core)) continue;
-    run_core(*core, start, end, first);
+    run_core(*core, start, end, first, both);
     first = false;
+    ++stats_.turns;
+    stats_.polling_turns += cycles == kCyclesPolling;
   }
-  if (clock_.mode() == ClockMode::kWarp) clock_.advance_to(end);
+  if (collecting_) stats_.guest_ns += host_ns() - began;
+  if (realtime)
+    clock_.set_limit(limit(start, cycles));
+  else
+    clock_.advance_to(end);
   return true;
 }
 
 // Runs one core from `start` to `end`. The first core of a round shortens the round when it arms a timer
 // before its end; the second fires such timers itself, at its own time, since the first has already run past
 // them.
-void Scheduler::run_core(xtensa::Core& core, Ticks start, Ticks& end, bool first) {
+void Scheduler::run_core(xtensa::Core& core, Ticks start, Ticks& end, bool first, bool both) {
   running_ = &core;
   slice_end_ = end;
   Ticks local = start;
@@ -71,7 +131,8 @@ void Scheduler::run_core(xtensa::Core& core, Ticks start, Ticks& end, bool first
     const Ticks per_cycle = clock_.ticks_per_cycle();
     const Ticks span = until > local ? until - local : 0;
     clock_.begin_run(core, local);
-    const xtensa::Stop stop = run_and_probe(core, std::max<Ticks>(1, (span + per_cycle - 1) / per_cycle));
+    const std::uint64_t budget = std::max<Ticks>(1, (span + per_cycle - 1) / per_cycle);
+    const xtensa::Stop stop = run_and_probe(core, budget, both);
     const Ticks reached = clock_.end_run();
     if (clock_.mode() == ClockMode::kRealtime) break;
     local = reached;
@@ -83,7 +144,7 @@ void Scheduler::run_core(xtensa::Core& core, Ticks start, Ticks& end, bool first
         slice_end_ = std::min(end, std::max(events_.next_deadline(), local));
       }
     }
-    if (stop == xtensa::Stop::kHalted) break;
+    if (stop == xtensa::Stop::kHalted || spins_[core.index()].length != 0) break;
   }
   // An instruction may take a turn past its end (a native function charges its whole cost at once). Only a
   // lone or first core's overrun moves the round's end; waiting cores sleep until then.
@@ -96,17 +157,65 @@ void Scheduler::run_core(xtensa::Core& core, Ticks start, Ticks& end, bool first
   running_ = nullptr;
 }
 
-xtensa::Stop Scheduler::run_and_probe(xtensa::Core& core, std::uint64_t instructions) {
-  bool& polling = polling_[core.index()];
-  polling = false;
-  if (instructions <= kProbeInstructions) return core.run(instructions);
-  const xtensa::Stop stop = core.run(instructions - kProbeInstructions);
-  if (stop != xtensa::Stop::kBudget || interrupted_) return stop;
+Scheduler::Spin Scheduler::place_of(const xtensa::Core& core) {
+  const xtensa::State& s = core.state();
+  Spin place;
+  place.pc = s.pc;
+  for (unsigned n = 0; n < 16; ++n) place.registers[n] = core.a(n);
+  std::ranges::copy(s.fr, place.registers.begin() + 16);
+  // What else can carry a loop's progress.
+  const std::array more = {s.lcount, s.br, s.sar, s.acclo, s.acchi, s.m[0], s.m[1], s.m[2]};
+  std::ranges::copy(more, place.registers.begin() + 32);
+  return place;
+}
+
+// Runs `count` instructions, and suspects the core of spinning if they went round in a small piece of code.
+xtensa::Stop Scheduler::probe(xtensa::Core& core, std::uint64_t count) {
   const std::uint32_t before = core.state().pc;
-  const xtensa::Stop last = core.run(kProbeInstructions);
-  const std::uint32_t moved = core.state().pc - before + kPollingBytes;
-  polling = last == xtensa::Stop::kBudget && moved <= 2 * kPollingBytes;
-  return last;
+  const xtensa::Stop stop = core.run(count);
+  const std::uint32_t moved = core.state().pc - before + kSpinBytes;
+  spins_[core.index()].suspected = stop == xtensa::Stop::kBudget && moved < kSpinBytes + 2 * count;
+  return stop;
+}
+
+// A core that spins goes round once and leaves the rest of its turn alone: until somebody else writes to
+// memory or interrupts it, going round more often leads nowhere.
+xtensa::Stop Scheduler::run_and_probe(xtensa::Core& core, std::uint64_t budget, bool both) {
+  Spin& spin = spins_[core.index()];
+  const std::uint64_t goal = core.instructions() + budget;
+  const std::uint64_t length = std::exchange(spin.length, 0);
+  const bool suspected = std::exchange(spin.suspected, false);
+  if (spin.looks_away != 0) --spin.looks_away;
+  // Alone it may go round as often as it likes. It is suspected nevertheless: it may have started the other.
+  if (both && (length != 0 || (suspected && spin.looks_away == 0))) {
+    const Spin place = place_of(core);
+    const std::uint64_t step = length != 0 ? length : 1;
+    const std::uint64_t most = length != 0 ? length : kLongestSpin;
+    for (std::uint64_t done = step; done <= most; done += step) {
+      const bool ends = step >= budget;  // a timer is due
+      const xtensa::Stop stop = core.run(std::min(step, budget));
+      spin.suspected = ends;
+      if (ends || stop != xtensa::Stop::kBudget || interrupted_) return stop;
+      const std::uint64_t executed = core.instructions();  // a native function counts for many
+      if (executed >= goal) return stop;
+      budget = goal - executed;
+      if (core.state().pc != place.pc) continue;
+      const Spin now = place_of(core);
+      if (now.registers == place.registers) {
+        spin = now;
+        spin.length = done;
+        return stop;
+      }
+      spin.looks_away = kLookAway;
+      break;
+    }
+  }
+  if (budget > kProbeInstructions) {
+    const xtensa::Stop stop = core.run(budget - kProbeInstructions);
+    if (stop != xtensa::Stop::kBudget || interrupted_) return stop;
+    budget = kProbeInstructions;
+  }
+  return probe(core, budget);
 }
 
 bool Scheduler::skip_idle() {

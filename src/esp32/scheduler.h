@@ -11,6 +11,14 @@
 
 namespace espalier::esp32 {
 
+// Where a machine's host time has gone, in nanoseconds, and how often.
+struct SchedulerStats {
+  std::uint64_t guest_ns = 0;       // in turns of the cores: guest code and the devices that it touched
+  std::uint64_t timers_ns = 0;      // in the devices' timers
+  std::uint64_t turns = 0;          // of both cores together
+  std::uint64_t polling_turns = 0;  // short ones, since a core polled
+};
+
 // Runs both cores on one host thread in turns ("slices"), fires the timers that come due, and says when there
 // is nothing to run. In warp the interleaving depends on the guest's instructions alone, so runs repeat
 // exactly.
@@ -29,20 +37,41 @@ class Scheduler {
   // Ends the present round as soon as the running instruction is done: a reset or a stop has been asked for.
   void interrupt_round();
 
+  // Counts from now on. Without this no host clock is read.
+  void collect_stats() { collecting_ = true; }
+  const SchedulerStats& stats() const { return stats_; }
+
   static bool runnable(const xtensa::Core& core);
 
  private:
-  void run_core(xtensa::Core& core, base::Ticks start, base::Ticks& end, bool first);
-  // Runs a turn and notes whether the core ended it polling.
-  xtensa::Stop run_and_probe(xtensa::Core& core, std::uint64_t instructions);
+  base::Ticks turn_length(bool both) const;
+  base::Ticks limit(base::Ticks from, base::Ticks cycles) const;
+  void run_core(xtensa::Core& core, base::Ticks start, base::Ticks& end, bool first, bool both);
+
+  // Where a core spins: `length` instructions after this it is here again and its registers are the same, so
+  // that only the other core, a device or an interrupt can lead it elsewhere. A length of 0: it doesn't.
+  struct Spin {
+    std::uint32_t pc = 0;
+    std::array<std::uint32_t, 40> registers{};
+    std::uint64_t length = 0;
+    unsigned looks_away = 0;  // turns for which it is not looked at more closely
+    bool suspected = false;   // its last turn ended in a small loop
+  };
+  static Spin place_of(const xtensa::Core& core);
+  // Runs a turn and finds out whether the core spins.
+  xtensa::Stop probe(xtensa::Core& core, std::uint64_t count);
+  xtensa::Stop run_and_probe(xtensa::Core& core, std::uint64_t budget, bool both);
 
   MachineClock& clock_;
   base::EventQueue& events_;
   std::array<xtensa::Core*, 2> cores_;
   xtensa::Core* running_ = nullptr;
+  base::Ticks slice_start_ = 0;
   base::Ticks slice_end_ = 0;
   bool interrupted_ = false;
-  std::array<bool, 2> polling_{};
+  std::array<Spin, 2> spins_{};
+  bool collecting_ = false;
+  SchedulerStats stats_;
 };
 
 }  // namespace espalier::esp32

@@ -54,6 +54,12 @@ class Rom {
   // do not.
   std::span<const std::uint8_t> code(unsigned cpu) const { return code_[cpu < code_.size() ? cpu : 0]; }
   std::span<const std::uint8_t> data() const { return data_; }
+  // Frees code() and data(), which are empty then: whoever has mapped copies of them needs no second ones.
+  void drop_contents() {
+    code_.assign(1, {});
+    code_.shrink_to_fit();
+    data_ = std::vector<std::uint8_t>();
+  }
 
   // True if call() has to be asked about `pc`; false for all code that lies in code() and for everything
   // outside.

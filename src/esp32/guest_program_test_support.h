@@ -1,0 +1,40 @@
+// A flash image with one assembled program, for tests that run a whole machine.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "devices/flash_storage.h"
+#include "xtensa/testing/assembler.h"
+
+namespace espalier::esp32::testing_support {
+
+inline constexpr std::uint32_t kEntry = 0x40080400;
+
+// 1 MiB of flash whose image at 0x1000, where the ROM looks for the bootloader, is one segment that lies in
+// IRAM from kEntry on and is entered there.
+inline std::shared_ptr<const devices::FlashImage> flash_with(std::string_view program) {
+  std::vector<std::uint8_t> code = xtensa::testing::assemble(program, kEntry).bytes;
+  while (code.size() % 4) code.push_back(0);
+  std::vector<std::uint8_t> image = {0xe9, 1, 2, 0x10, 0x00, 0x04, 0x08, 0x40};  // DIO, 2 MB, entry kEntry
+  image.resize(24);
+  const auto word = [&](std::uint32_t value) {
+    for (int i = 0; i < 4; ++i) image.push_back(static_cast<std::uint8_t>(value >> 8 * i));
+  };
+  word(kEntry);
+  word(static_cast<std::uint32_t>(code.size()));
+  std::uint8_t checksum = 0xef;
+  for (std::uint8_t byte : code) {
+    image.push_back(byte);
+    checksum ^= byte;
+  }
+  while (image.size() % 16 != 15) image.push_back(0);
+  image.push_back(checksum);
+  std::vector<std::uint8_t> flash(0x1000, 0xff);
+  flash.insert(flash.end(), image.begin(), image.end());
+  return devices::FlashImage::create(flash, 1 << 20).value();
+}
+
+}  // namespace espalier::esp32::testing_support

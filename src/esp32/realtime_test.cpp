@@ -1,0 +1,153 @@
+// A machine in realtime, on a host whose clock the test turns: what the guest sees of it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <string_view>
+
+#include "esp32/guest_program_test_support.h"
+#include "esp32/machine.h"
+
+namespace espalier::esp32 {
+namespace {
+
+constexpr std::uint32_t kPeriod = 409'600;  // cycles of the guest's tick: 10.24 ms at the crystal's 40 MHz
+constexpr std::uint32_t kTicks = 0x3ffb0000, kFirst = 0x3ffb0004, kLatest = 0x3ffb0008,
+                        kBackwards = 0x3ffb000c;
+
+// Counts matches of CCOMPARE0 as an operating system does: each time it moves the register one period on.
+// Feeds the watchdogs at each. Notes in RAM the ticks, CCOUNT at the start, the most by which CCOUNT has been
+// read behind a match that was not delivered yet, and how often CCOUNT went back.
+constexpr std::string_view kTicker = R"(
+         j start
+         .align 4
+feed_rtc: .word 0x3ff480a0
+feed_main: .word 0x3ff5f060
+key:     .word 0x50d83aa1
+ram:     .word 0x3ffb0000
+start:   entry a1, 32
+         movi a2, 0
+         wsr.intenable a2
+         l32r a8, feed_rtc
+         l32r a9, feed_main
+         l32r a10, key
+         l32r a11, ram
+         s32i a10, a8, 4           # both WDTWPROTECT lie behind WDTFEED
+         s32i a10, a9, 4
+         movi a4, 400
+         slli a4, a4, 10
+         movi a6, 0                # ticks
+         s32i a6, a11, 0
+         s32i a6, a11, 8
+         s32i a6, a11, 12
+         rsr.ccount a3
+         s32i a3, a11, 4
+         or a12, a3, a3
+         add a3, a3, a4
+         wsr.ccompare0 a3
+wait:    rsr.ccount a7
+         rsr.interrupt a5
+         bbsi a5, 6, match
+         sub a13, a7, a12          # since the last look
+         or a12, a7, a7
+         bgez a13, forward
+         l32i a13, a11, 12
+         addi a13, a13, 1
+         s32i a13, a11, 12
+forward: sub a13, a7, a3           # behind the match
+         l32i a14, a11, 8
+         bge a14, a13, wait
+         s32i a13, a11, 8
+         j wait
+match:   add a3, a3, a4
+         wsr.ccompare0 a3
+         addi a6, a6, 1
+         s32i a6, a11, 0
+         movi a5, -1               # RTC_CNTL_WDT_FEED is bit 31
+         s32i a5, a8, 0
+         s32i a5, a9, 0
+         j wait
+)";
+
+class RealtimeTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    static const auto rom = std::make_shared<SharedRom>(rom::Rom());
+    MachineOptions options;
+    options.rom = rom;
+    options.flash = testing_support::flash_with(kTicker);
+    options.clock = ClockMode::kRealtime;
+    options.host_clock = [this] { return host_ns_ += 50; };  // looking at it takes time
+    machine_ = Machine::create(options).value();
+    while (word(kTicks) == 0 && host_ns_ < 5'000'000'000) round();
+    ASSERT_GE(word(kTicks), 1u) << "the guest has not started";
+  }
+  // A round of the machine, which takes the host some time.
+  void round() {
+    ASSERT_EQ(machine_->run_round(), Machine::Progress::kRan);
+    host_ns_ += 20'000;
+  }
+  std::uint32_t word(std::uint32_t address) {
+    std::uint32_t value = 0;
+    std::memcpy(&value, machine_->memory().plain(0, address), 4);
+    return value;
+  }
+  std::uint32_t ccount() { return machine_->core(0).read_special(xtensa::Sr::CCOUNT); }
+  void expect_in_step() {
+    const std::uint32_t passed = (ccount() - word(kFirst)) / kPeriod;
+    EXPECT_LE(passed - word(kTicks), 1u) << "ticks are delivered, none is lost";
+    EXPECT_EQ(machine_->resets(), 0u) << "a watchdog has fired";
+    EXPECT_EQ(word(kBackwards), 0u);
+    EXPECT_EQ(word(kLatest), 0u) << "CCOUNT has been read behind a match that had not come";
+  }
+
+  std::uint64_t host_ns_ = 1'000'000'000;
+  std::unique_ptr<Machine> machine_;
+};
+
+TEST_F(RealtimeTest, EachTickIsDelivered) {
+  const std::uint32_t before = ccount();
+  const std::uint64_t host = host_ns_;
+  while (host_ns_ - host < 300'000'000) round();
+  expect_in_step();
+  EXPECT_NEAR(ccount() - before, (host_ns_ - host) / 25, 40'000)
+      << "the guest's clock is the host's, within 1 ms";
+  EXPECT_GE(word(kTicks), 29u);
+}
+
+TEST_F(RealtimeTest, AHostThatTakesThreeQuartersAwayLosesNoTick) {
+  const std::uint32_t before = ccount();
+  const std::uint64_t host = host_ns_;
+  while (host_ns_ - host < 400'000'000) {
+    for (int i = 0; i < 150; ++i) round();  // 3 ms
+    host_ns_ += 9'000'000;
+  }
+  // Within a tick of the host's clock even right after 9 ms of somebody else.
+  EXPECT_NEAR(ccount() - before, (host_ns_ - host) / 25, kPeriod);
+  for (int i = 0; i < 150; ++i) round();
+  EXPECT_NEAR(ccount() - before, (host_ns_ - host) / 25, 40'000);
+  expect_in_step();
+}
+
+TEST_F(RealtimeTest, AHostThatStandsStillForSecondsFiresNoWatchdog) {
+  const std::uint32_t before = ccount(), ticks = word(kTicks);
+  const std::uint64_t host = host_ns_;
+  host_ns_ += 2'000'000'000;
+  while (ccount() - before < (host_ns_ - host) / 25 - 40'000 && host_ns_ - host < 4'000'000'000) round();
+  EXPECT_LT(host_ns_ - host, 3'000'000'000u) << "the guest's clock has caught up";
+  expect_in_step();
+  EXPECT_GE(word(kTicks) - ticks, 194u);
+}
+
+TEST_F(RealtimeTest, AGuestThatDoesNotFeedItIsStillResetByItsWatchdog) {
+  machine_->core(0).halt();
+  const std::uint64_t host = host_ns_;
+  while (machine_->resets() == 0 && host_ns_ - host < 5'000'000'000) {
+    machine_->run_round();
+    host_ns_ += 1'000'000;
+  }
+  EXPECT_EQ(machine_->resets(), 1u);
+}
+
+}  // namespace
+}  // namespace espalier::esp32

@@ -196,6 +196,8 @@ void add_options(CLI::App& command, RunOptions& options) {
   add_parsed(command, "--reset-limit", options.reset_limit,
              "Stop instead of resetting the chip more often than this", "N", parse_count)
       ->group("Machine");
+  command.add_flag("--stats", options.stats,
+                   "At the end, print what the machine has executed and where the time went");
   add_parsed(command, "--log", options.log,
              "The emulator's own messages: error, warn, info, debug or trace; then areas, such as unimp,net",
              "LEVEL[,AREA...]", parse_log);

@@ -41,6 +41,12 @@ void expect_refused(std::vector<std::string> arguments, std::string_view what) {
   EXPECT_TRUE(outcome.errors.starts_with("espalier: "));
 }
 
+TEST(RunCommand, StatsAreAskedFor) {
+  Outcome outcome = run({"--demo", "--stats"});
+  ASSERT_TRUE(outcome.options) << outcome.errors;
+  EXPECT_TRUE(outcome.options->stats);
+}
+
 TEST(RunCommand, Defaults) {
   Outcome outcome = run({"--demo"});
   ASSERT_TRUE(outcome.options) << outcome.errors;
@@ -54,7 +60,7 @@ TEST(RunCommand, Defaults) {
   EXPECT_EQ(options.clock, ClockMode::kRealtime);
   EXPECT_EQ(options.cpus, 2u);
   EXPECT_EQ(options.psram_size, 0u);
-  EXPECT_FALSE(options.persist || options.mac || options.timeout_seconds || options.reset_limit ||
+  EXPECT_FALSE(options.stats || options.persist || options.mac || options.timeout_seconds || options.reset_limit ||
                options.flash_size);
   EXPECT_THAT(options.publish, IsEmpty());
   EXPECT_THAT(options.until, IsEmpty());

@@ -13,6 +13,7 @@
 #include "cli/console_watch.h"
 #include "cli/demo_image.h"
 #include "cli/exit_code.h"
+#include "cli/run_stats.h"
 #include "cli/signal_watch.h"
 #include "devices/flash_persist.h"
 #include "esp32/machine.h"
@@ -31,12 +32,13 @@ using Result = std::expected<T, std::string>;
 
 // How long guest code runs before the host's descriptors are looked at again.
 constexpr std::uint64_t kHostInterval = 100'000;  // ns
-// How many times as fast as the guest has configured a serial line's bits go. Nobody wants to wait for 115,200 baud: a
-// boot log of 4 kB would take a third of a second of the guest's time, most of it spent polling the FIFO.
-constexpr std::uint32_t kLineSpeedup = 16;
-// What a script or a paste sends in answer to output waits until the guest has done so much since that output, or is
-// idle: firmware that prompts and then drops what came too early (ESP-IDF's test menu) has dropped it by then, however
-// slow the host is.
+// How many times as fast as the guest has configured a serial line's bits go. Nobody wants to wait for
+// 115,200 baud: a boot log of 4 kB would take a third of a second of the guest's time, most of it spent
+// polling the FIFO.
+constexpr std::uint32_t kLineSpeedup = 128;
+// What a script or a paste sends in answer to output waits until the guest has done so much since that
+// output, or is idle: firmware that prompts and then drops what came too early (ESP-IDF's test menu) has
+// dropped it by then, however slow the host is.
 constexpr std::uint64_t kReactionInstructions = 300'000;
 // How long the last output may take to leave once the machine has stopped.
 constexpr std::uint64_t kDrainTime = 2'000'000'000;
@@ -75,8 +77,8 @@ class Session {
  public:
   explicit Session(const RunOptions& options) : options_(options), until_(options.until) {}
 
-  // Everything up to the first instruction. One line says what is wrong with the user's input; nothing has been
-  // written then.
+  // Everything up to the first instruction. One line says what is wrong with the user's input; nothing has
+  // been written then.
   Result<void> open();
   int run();
 
@@ -89,6 +91,7 @@ class Session {
   void wait();
   bool offer_input(bool idle);
   Result<void> save();
+  void print_stats();
   bool past_deadline() const { return deadline_ns_ != 0 && base::EventLoop::now_ns() >= deadline_ns_; }
 
   RunOptions options_;
@@ -106,6 +109,8 @@ class Session {
   std::unique_ptr<net::PcapTap> tap_;
   std::uint64_t deadline_ns_ = 0;   // 0: none
   std::uint64_t next_poll_ns_ = 0;  // when the host is to be looked at
+  std::uint64_t started_ns_ = 0;    // --stats: when the machine was made
+  std::uint64_t idle_ns_ = 0;       // --stats: time in wait()
   bool done_ = false;               // all of --until has appeared
   bool leaving_ = false;            // Ctrl-], or nobody reads the output any more
 };
@@ -119,16 +124,17 @@ Result<void> Session::open_machine() {
   if (auto ok = image::check_bootable(*image); !ok) return ok;
   image_ = std::move(*image);
   if (options_.persist && (!image_.file || image_.file_offset != 0))
-    return std::unexpected(fmt::format("--persist: {} is not a whole flash image to write changes back to; make one "
-                                       "with `espalier image merge`",
-                                       image_.name));
+    return std::unexpected(
+        fmt::format("--persist: {} is not a whole flash image to write changes back to; make one "
+                    "with `espalier image merge`",
+                    image_.name));
   auto efuses = load_efuses(options_);
   if (!efuses) return std::unexpected(efuses.error());
   auto rom = load_rom(options_);
   if (!rom) return std::unexpected(rom.error());
   auto flash = devices::FlashImage::create(image_.bytes, static_cast<std::uint32_t>(image_.bytes.size()));
   if (!flash) return std::unexpected(fmt::format("{}: {}", image_.name, flash.error()));
-  image_.bytes = {};
+  image_.bytes = image::Bytes();  // `= {}` would keep the memory
 
   const bool warp = options_.clock == ClockMode::kWarp;
   esp32::MachineOptions machine;
@@ -142,6 +148,10 @@ Result<void> Session::open_machine() {
   auto made = esp32::Machine::create(machine, std::move(log));
   if (!made) return std::unexpected(made.error());
   machine_ = std::move(*made);
+  if (options_.stats) {
+    started_ns_ = base::EventLoop::now_ns();
+    machine_->scheduler().collect_stats();
+  }
   if (!options_.efuse.empty())
     machine_->chip().efuse.on_burn([this](const devices::EfuseValues& values) {
       const auto bytes = devices::efuse_file_of(values);
@@ -173,8 +183,7 @@ Result<void> Session::open_serial_ports() {
     });
     uart.on_receive_ready = [port] { port->resume_input(); };
     port->on_leave([this](base::SerialBackend::Leave) { leaving_ = true; });
-    if (!port->where().empty())
-      fmt::print(stderr, "espalier: UART{} listens on {}\n", n, port->where());
+    if (!port->where().empty()) fmt::print(stderr, "espalier: UART{} listens on {}\n", n, port->where());
   }
   return {};
 }
@@ -253,21 +262,39 @@ bool Session::offer_input(bool idle) {
   return idle && offered;
 }
 
-// Both cores wait. In realtime the host waits for the next timer or whatever comes from outside; in warp what is
-// there already comes first, then the time is skipped.
+void Session::print_stats() {
+  const esp32::SchedulerStats& scheduler = machine_->scheduler().stats();
+  RunStats stats;
+  for (unsigned cpu = 0; cpu < 2; ++cpu) stats.instructions[cpu] = machine_->core(cpu).instructions();
+  stats.guest_ns = scheduler.guest_ns;
+  stats.timers_ns = scheduler.timers_ns;
+  stats.idle_ns = idle_ns_;
+  stats.total_ns = base::EventLoop::now_ns() - started_ns_;
+  stats.turns = scheduler.turns;
+  stats.polling_turns = scheduler.polling_turns;
+  stats.slow_accesses = machine_->slow_accesses();
+  stats.resets = machine_->resets();
+  fmt::print(stderr, "{}", format_stats(stats));
+}
+
+// Both cores wait. In realtime the host waits for the next timer or whatever comes from outside; in warp what
+// is there already comes first, then the time is skipped.
 void Session::wait() {
   if (offer_input(true)) return;
   std::uint64_t limit = base::EventLoop::kForever;
-  if (deadline_ns_ != 0) {
-    const std::uint64_t now = base::EventLoop::now_ns();
-    limit = deadline_ns_ > now ? deadline_ns_ - now : 0;
-  }
+  const std::uint64_t began = options_.stats || deadline_ns_ != 0 ? base::EventLoop::now_ns() : 0;
+  if (deadline_ns_ != 0) limit = deadline_ns_ > began ? deadline_ns_ - began : 0;
   if (options_.clock == ClockMode::kWarp) {
     if (loop_.poll(0)) return;
-    if (!machine_->skip_idle()) loop_.poll(limit);
+    if (machine_->skip_idle()) return;
+    loop_.poll(limit);
   } else {
     loop_.poll(std::min(machine_->idle_ns(), limit));
   }
+  // The host has been looked at just now.
+  const std::uint64_t now = base::EventLoop::now_ns();
+  next_poll_ns_ = now + kHostInterval;
+  if (options_.stats) idle_ns_ += now - began;
 }
 
 int Session::run() {
@@ -282,6 +309,7 @@ int Session::run() {
     else
       turn();
   }
+  if (options_.stats) print_stats();
   for (auto& port : serial_) port->drain(kDrainTime);
   if (auto saved = save(); !saved) {
     fail(saved.error());

@@ -27,8 +27,9 @@ struct RunOptions {
 
   std::vector<net::Publish> publish;
   NetMode net = NetMode::kUser;
-  std::string pcap;                                                                      // file; empty: none
-  std::array<base::SerialSpec, 3> serial{base::SerialSpec{.kind = base::SerialSpec::Kind::kStdio}};  // UART0 to UART2
+  std::string pcap;  // file; empty: none
+  std::array<base::SerialSpec, 3> serial{
+      base::SerialSpec{.kind = base::SerialSpec::Kind::kStdio}};  // UART0 to UART2
 
   std::vector<std::string> until;         // texts that UART0 is to show, in this order
   std::optional<double> timeout_seconds;  // of host time; greater than 0
@@ -43,6 +44,7 @@ struct RunOptions {
   unsigned cpus = 2;                         // 1 or 2
   bool persist = false;                      // write flash changes back to `image`, which is a file then
   std::optional<std::uint32_t> reset_limit;  // stop when the chip resets for this many-and-first time
+  bool stats = false;                        // print RunStats to standard error at the end
   std::string log;                           // "LEVEL[,AREA...]", checked; empty: the default
 };
 

@@ -66,7 +66,7 @@ class Report:
         heads += [f'{name + " MIPS":>13}' for name in engines]
         self.has_qemu = has_qemu
         print(f'/native{", /qemu" if has_qemu else ""}: how many times as good {self.ours} is')
-        print(f'{"":34}' + ''.join(heads) + '  aim, of ' + self.ours, flush=True)
+        print(f'{"":42}' + ''.join(heads) + '  aim, of ' + self.ours, flush=True)
 
     def section(self, title):
         print(f'-- {title}', flush=True)
@@ -78,7 +78,7 @@ class Report:
         if self.has_qemu:
             cells.append(f'{ratio_shown(row.times(self.ours, "qemu")):>9}')
         cells += [f'{row.mips[name]:>13,.0f}' if name in row.mips else f'{"":>13}' for name in self.engines]
-        print(f'{row.name:34}' + ''.join(cells) + aim_shown(row), flush=True)
+        print(f'{row.name:42}' + ''.join(cells) + aim_shown(row), flush=True)
 
     def fail(self, what, error):
         self.failures.append(f'{what}: {error}')
@@ -95,7 +95,7 @@ class Report:
             row = Row(name, 'of native', values, True)
             row.aim_at(self.ours, aim, f'at least {aim}')
             self.rows.append(row)
-            print(f'{name:34}' + ''.join(f'{ratio_shown(values.get(column)):>11}' for column in self.columns)
+            print(f'{name:42}' + ''.join(f'{ratio_shown(values.get(column)):>11}' for column in self.columns)
                   + aim_shown(row), flush=True)
 
     def write(self, path):

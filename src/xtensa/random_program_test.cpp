@@ -49,8 +49,7 @@ void name_seed(int signal) {
     if (rest >= power || power == 1) text[length++] = static_cast<char>('0' + rest / power % 10);
   text[length++] = '\n';
   // A child that is killed is reported by its parent.
-  [[maybe_unused]] const ssize_t written =
-      getpid() == main_process ? write(STDERR_FILENO, text, length) : 0;
+  [[maybe_unused]] const ssize_t written = getpid() == main_process ? write(STDERR_FILENO, text, length) : 0;
   std::signal(signal, SIG_DFL);
   std::raise(signal);
 }
@@ -84,7 +83,7 @@ class GeneratedPrograms : public ::testing::TestWithParam<unsigned> {};
 constexpr std::uint64_t kShards = 10;
 
 TEST_P(GeneratedPrograms, TheSameHoweverTheyAreCutUp) {
-  const std::uint64_t all = number_from("ESPALIER_RANDOM_PROGRAMS", 100'000);
+  const std::uint64_t all = number_from("ESPALIER_RANDOM_PROGRAMS", kSanitized ? 10'000 : 100'000);
   const std::uint64_t begin = all * GetParam() / kShards, end = all * (GetParam() + 1) / kShards;
   run_programs(number_from("ESPALIER_RANDOM_SEED", 0) + begin, end - begin);
 }

@@ -233,7 +233,10 @@ void TimerGroup::reset(ResetKind kind) {
   for (GroupTimer* timer : {&t0_, &t1_, &lact_}) timer->reset();
   watchdog_.set_running(false);
   update_watchdog();
+  // The measurement that reset starts is over when the CPUs come out of it: the ROM looks within
+  // microseconds, and without a value takes the crystal for one of 26 MHz.
   start_calibration();
+  if (calibrated_at_ != base::kNever) calibrated_at_ = events().now();
   raw_ = enabled_ = 0;
   update_interrupts();
 }

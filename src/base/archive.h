@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <deque>
+#include <expected>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,9 +15,9 @@
 
 namespace espalier::base {
 
-// A byte stream that either collects values (saving) or hands them back (loading). A class describes its state
-// once, in `void archive(Archive& ar) { ar(a_, b_, c_); }`. Loading from a stream that is too short, or whose
-// section names differ, sets failed() and leaves the remaining values as they were; it never throws.
+// A byte stream that either collects values (saving) or hands them back (loading). A class describes its
+// state once, in `void archive(Archive& ar) { ar(a_, b_, c_); }`. Loading from a stream that is too short, or
+// whose section names differ, sets failed() and leaves the remaining values as they were; it never throws.
 // Integers are stored little-endian at their own width.
 class Archive {
  public:
@@ -28,6 +29,10 @@ class Archive {
   // True when loading has consumed every byte.
   bool at_end() const { return at_ == in_.size(); }
   const std::vector<std::uint8_t>& bytes() const { return out_; }
+  // Loading: the section that was to come, or that was being read, when it failed.
+  const std::string& failed_in() const { return section_; }
+  // Saving: where in bytes() sections begin.
+  const std::vector<std::size_t>& sections() const { return sections_; }
 
   // Writes a name, or checks that the same name comes next.
   void section(std::string_view name);
@@ -42,10 +47,7 @@ class Archive {
   void raw(void* data, std::size_t size);
 
   template <class T>
-    requires(std::is_arithmetic_v<T> || std::is_enum_v<T>)
-  void value(T& v) {
-    raw(&v, sizeof v);
-  }
+  requires(std::is_arithmetic_v<T> || std::is_enum_v<T>) void value(T& v) { raw(&v, sizeof v); }
   template <class T, std::size_t N>
   void value(std::array<T, N>& v) {
     for (T& x : v) value(x);
@@ -65,10 +67,8 @@ class Archive {
   void value(std::string& v) { sequence(v); }
   void value(std::vector<bool>& v);
   template <class T>
-    requires requires(T& t, Archive& ar) { t.archive(ar); }
-  void value(T& v) {
-    v.archive(*this);
-  }
+  requires requires(T& t, Archive& ar) { t.archive(ar); }
+  void value(T& v) { v.archive(*this); }
   template <class A, class B>
   void value(std::pair<A, B>& v) {
     value(v.first);
@@ -93,6 +93,17 @@ class Archive {
   std::span<const std::uint8_t> in_;
   std::size_t at_ = 0;
   std::vector<std::uint8_t> out_;
+  std::string section_;
+  std::vector<std::size_t> sections_;
 };
+
+// The form in which a saved state leaves the process: 8 bytes that name it, the version of the form (32
+// bits), the state's size (64 bits) and its checksum (64 bits, FNV-1a), all little-endian; then the state.
+inline constexpr std::size_t kSealSize = 8 + 4 + 8 + 8;
+std::vector<std::uint8_t> seal(std::span<const std::uint8_t> state, std::uint32_t version);
+// The state in what seal() made; a part of `sealed`. Anything else is refused with the rest of a sentence
+// that begins with what was read: "is damaged: ...".
+std::expected<std::span<const std::uint8_t>, std::string> unseal(std::span<const std::uint8_t> sealed,
+                                                                 std::uint32_t version);
 
 }  // namespace espalier::base

@@ -18,7 +18,8 @@ TEST(Time, ConvertsWithoutDrift) {
   EXPECT_EQ(ticks_per_cycle(240'000'000), 2u);
   EXPECT_EQ(ns_from_ticks(kTicksPerSecond), 1'000'000'000u);
   EXPECT_EQ(ticks_from_ns(86'400'000'000'000), kTicksPerSecond * 86'400);
-  for (std::uint64_t n : {1ull, 7ull, 150'000ull, 1ull << 40}) EXPECT_EQ(cycles_in(ticks_for(n, 150'000), 150'000), n);
+  for (std::uint64_t n : {1ull, 7ull, 150'000ull, 1ull << 40})
+    EXPECT_EQ(cycles_in(ticks_for(n, 150'000), 150'000), n);
 }
 
 TEST(EventQueue, FiresInOrderOfTimeThenOfArming) {
@@ -104,6 +105,66 @@ TEST(Archive, RefusesATruncatedOrForeignStream) {
   Archive other = Archive::loading(out.bytes());
   other.section("evil");
   EXPECT_TRUE(other.failed());
+}
+
+TEST(Archive, SaysWhereItFailed) {
+  std::uint32_t a = 1, b = 2;
+  Archive out = Archive::saving();
+  out.section("first");
+  out(a);
+  out.section("second");
+  out(b);
+  ASSERT_EQ(out.sections().size(), 2u);
+  const std::span bytes(out.bytes());
+  const auto load = [&](std::size_t size) {
+    Archive in = Archive::loading(bytes.first(size));
+    in.section("first");
+    in(a);
+    in.section("second");
+    in(b);
+    return in.failed() ? in.failed_in() : "";
+  };
+  EXPECT_EQ(load(bytes.size()), "");
+  EXPECT_EQ(load(bytes.size() - 1), "second");
+  EXPECT_EQ(load(out.sections()[1]), "second");
+  EXPECT_EQ(load(out.sections()[1] - 1), "first");
+  EXPECT_EQ(load(0), "first");
+}
+
+TEST(Seal, RoundTrip) {
+  for (const std::vector<std::uint8_t>& state : {std::vector<std::uint8_t>{}, {1}, {1, 2, 3}}) {
+    const auto sealed = seal(state, 7);
+    const auto back = unseal(sealed, 7);
+    ASSERT_TRUE(back) << back.error();
+    EXPECT_EQ(std::vector(back->begin(), back->end()), state);
+  }
+}
+
+TEST(Seal, RefusesWhatIsNotWhole) {
+  const std::vector<std::uint8_t> state = {1, 2, 3, 4, 5};
+  const auto sealed = seal(state, 7);
+  const auto error = [](std::span<const std::uint8_t> bytes) {
+    const auto got = unseal(bytes, 7);
+    return got ? "" : got.error();
+  };
+  EXPECT_EQ(error({}), "is no saved state");
+  EXPECT_EQ(error(std::vector<std::uint8_t>(100, 'x')), "is no saved state");
+  for (std::size_t size = 1; size < sealed.size(); ++size)
+    EXPECT_TRUE(error(std::span(sealed).first(size)).starts_with("is cut short: ")) << size;
+  for (std::size_t i = 0; i < sealed.size(); ++i) {
+    for (unsigned bit = 0; bit < 8; ++bit) {
+      auto flipped = sealed;
+      flipped[i] ^= static_cast<std::uint8_t>(1 << bit);
+      EXPECT_NE(error(flipped), "") << "byte " << i << ", bit " << bit;
+    }
+  }
+  auto longer = sealed;
+  longer.push_back(0);
+  EXPECT_EQ(error(longer), "is damaged: 1 bytes more than it should have");
+  EXPECT_EQ(error(seal(state, 8)), "was saved in form 8, and this program reads form 7");
+  auto flipped = sealed;
+  flipped.back() ^= 1;
+  EXPECT_EQ(error(flipped), "is damaged: its checksum does not match");
 }
 
 TEST(Logger, SelectsByLevelAndArea) {

@@ -1,5 +1,6 @@
 #include "esp32/machine.h"
 
+#include <fmt/format.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -244,6 +245,23 @@ void Machine::region_changed(Core& core, unsigned) {
 }
 
 // --- State
+
+std::vector<std::uint8_t> Machine::save() {
+  base::Archive ar = base::Archive::saving();
+  archive(ar);
+  return base::seal(ar.bytes(), kStateVersion);
+}
+
+std::expected<void, std::string> Machine::load(std::span<const std::uint8_t> saved) {
+  const auto state = base::unseal(saved, kStateVersion);
+  if (!state) return std::unexpected(state.error());
+  base::Archive ar = base::Archive::loading(*state);
+  archive(ar);
+  if (ar.failed())
+    return std::unexpected(fmt::format("does not fit this machine: its {} is another", ar.failed_in()));
+  if (!ar.at_end()) return std::unexpected("does not fit this machine: it holds more than this one has");
+  return {};
+}
 
 void Machine::archive(base::Archive& ar) {
   ar.section("machine");

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -96,6 +97,14 @@ class Machine final : private xtensa::Environment {
   // Asks for a reset; carried out before the next turn.
   void request_reset(devices::ResetScope scope, devices::ResetCause cause);
 
+  // The whole state: guest memory, what has changed of the flash, cores, devices, time. Not the ROM, the
+  // flash image and the options, which a machine that loads it has to be created with again. Between rounds
+  // only.
+  static constexpr std::uint32_t kStateVersion = 1;  // one more whenever anything's archive() changes
+  std::vector<std::uint8_t> save();
+  // Takes a state over. An error is the rest of a line ("is damaged: ..."); after one that says that the
+  // state does not fit this machine is good for nothing but to be destroyed, after any other it is as it was.
+  std::expected<void, std::string> load(std::span<const std::uint8_t> saved);
   void archive(base::Archive& ar);
 
  private:

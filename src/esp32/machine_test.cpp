@@ -1,5 +1,6 @@
 #include "esp32/machine.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -175,18 +176,64 @@ TEST(Machine, TwoRunsAreTheSame) {
 TEST(Machine, ASavedStateGoesOnExactlyAsTheOriginal) {
   Board original({}, 3);
   ASSERT_TRUE(original.run_until("invalid header", 5));
-  base::Archive out = base::Archive::saving();
-  original.machine->archive(out);
+  const std::vector<std::uint8_t> saved = original.machine->save();
   Board copy({}, 3);
-  base::Archive in = base::Archive::loading(out.bytes());
-  copy.machine->archive(in);
-  ASSERT_FALSE(in.failed());
-  EXPECT_TRUE(in.at_end());
+  const auto loaded = copy.machine->load(saved);
+  ASSERT_TRUE(loaded) << loaded.error();
+  EXPECT_EQ(copy.machine->save(), saved);
   const std::string before = original.console;
   original.run_until("no such text", 20);
   copy.run_until("no such text", 20);
   EXPECT_EQ(before + copy.console, original.console);
   EXPECT_EQ(copy.machine->clock().now(), original.machine->clock().now());
+}
+
+TEST(Machine, ASavedStateThatIsNotWholeIsRefused) {
+  Board board({}, 3);
+  ASSERT_TRUE(board.run_until("invalid header", 5));
+  const std::vector<std::uint8_t> saved = board.machine->save();
+  const auto error = [](std::span<const std::uint8_t> bytes) {
+    Board other({}, 3);
+    const auto loaded = other.machine->load(bytes);
+    EXPECT_TRUE(loaded || loaded.error().find('\n') == std::string::npos);
+    return loaded ? "" : loaded.error();
+  };
+  EXPECT_EQ(error({}), "is no saved state");
+  EXPECT_EQ(error(std::vector<std::uint8_t>(saved.begin() + 1, saved.end())), "is no saved state");
+  EXPECT_THAT(error(std::span(saved).first(saved.size() / 2)), testing::StartsWith("is cut short: "));
+  auto flipped = saved;
+  flipped[saved.size() / 3] ^= 0x10;
+  EXPECT_EQ(error(flipped), "is damaged: its checksum does not match");
+  const std::span state = std::span(saved).subspan(base::kSealSize);
+  EXPECT_EQ(error(base::seal(state, Machine::kStateVersion + 1)),
+            fmt::format("was saved in form {}, and this program reads form {}", Machine::kStateVersion + 1,
+                        Machine::kStateVersion));
+  auto longer = std::vector<std::uint8_t>(state.begin(), state.end());
+  longer.push_back(0);
+  EXPECT_EQ(error(base::seal(longer, Machine::kStateVersion)),
+            "does not fit this machine: it holds more than this one has");
+
+  // With a right checksum, but ending where a section begins or within it.
+  base::Archive ar = base::Archive::saving();
+  board.machine->archive(ar);
+  ASSERT_EQ(ar.bytes().size(), state.size());
+  ASSERT_GT(ar.sections().size(), 20u);
+  for (const std::size_t begin : ar.sections())
+    for (const std::size_t size : {begin, begin + 3, begin + 12})
+      EXPECT_THAT(error(base::seal(state.first(size), Machine::kStateVersion)),
+                  testing::StartsWith("does not fit this machine: its "))
+          << size;
+}
+
+TEST(Machine, ASavedStateOfAnotherMachineIsRefused) {
+  Board board({}, 3);
+  MachineOptions options;
+  options.rom = rom();
+  options.flash = devices::FlashImage::create({}, 2 * kMiB).value();
+  auto larger = Machine::create(options).value();
+  const auto loaded = larger->load(board.machine->save());
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error(), "does not fit this machine: its flash storage of 2097152 bytes is another");
 }
 
 }  // namespace

@@ -30,10 +30,11 @@ void check(bool ok, const char* what) {
   if (!ok) throw std::system_error(errno, std::generic_category(), what);
 }
 
-std::uint8_t* reserve(std::size_t size, int protection) {
-  void* at = mmap(nullptr, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+// With `guard` inaccessible bytes before and behind it.
+std::uint8_t* reserve(std::size_t size, int protection, std::size_t guard) {
+  void* at = mmap(nullptr, size + 2 * guard, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   check(at != MAP_FAILED, "reserving guest address space");
-  return static_cast<std::uint8_t*>(at);
+  return static_cast<std::uint8_t*>(at) + guard;
 }
 
 // Rights that a region's attribute grants (Xtensa ISA, "Region Protection Option", table of attributes).
@@ -80,8 +81,8 @@ SharedPages::~SharedPages() {
 }
 
 struct MemoryMap::View {
-  std::uint8_t* base = reserve(kReservation, PROT_NONE);
-  std::uint8_t* attributes = reserve(kAttributeBytes, PROT_READ | PROT_WRITE);
+  std::uint8_t* base = reserve(kReservation, PROT_NONE, xtensa::kGuardSize);
+  std::uint8_t* attributes = reserve(kAttributeBytes, PROT_READ | PROT_WRITE, 0);
   std::array<std::uint8_t, 8> instruction_region{}, data_region{};
   std::uint8_t cache_buses = 0;
   // What each 64 KiB page of 0x3F400000..0x3F7FFFFF and 0x40000000..0x40BFFFFF, and each 32 KiB page of
@@ -95,7 +96,7 @@ struct MemoryMap::View {
     data_region.fill(2);
   }
   ~View() {
-    munmap(base, kReservation);
+    munmap(base - xtensa::kGuardSize, kReservation + 2 * xtensa::kGuardSize);
     munmap(attributes, kAttributeBytes);
   }
   bool window_on(std::uint32_t address) const {
@@ -126,11 +127,11 @@ MemoryMap::MemoryMap(std::shared_ptr<const RomPages> rom, std::uint32_t psram_si
     map_fixed(cpu, kRomData, kRomDataSize, rom_->data->fd(), 0, false);
     for (const Segment& s : segments_)
       if (s.straight) map_fixed(cpu, s.address, s.size, ram_.fd(), s.offset, true);
-    refresh(cpu, kRtcFastData, kRtcFastSize);
-    refresh(cpu, kRomData, kRomDataSize);
-    refresh(cpu, kSram2, kSram2Size + kSram1Size);
-    refresh(cpu, kRomCode, kRomCodeSize + kSram0Size + kSram1Size + kRtcFastSize);
-    refresh(cpu, kRtcSlow, kRtcSlowSize);
+    refresh(cpu, kRtcFastData, kRtcFastSize, true);
+    refresh(cpu, kRomData, kRomDataSize, true);
+    refresh(cpu, kSram2, kSram2Size + kSram1Size, true);
+    refresh(cpu, kRomCode, kRomCodeSize + kSram0Size + kSram1Size + kRtcFastSize, true);
+    refresh(cpu, kRtcSlow, kRtcSlowSize, true);
   }
 }
 
@@ -160,7 +161,7 @@ void MemoryMap::map_flash(unsigned cpu, std::uint32_t address, WindowPage page) 
   shown = page;
   const std::uint32_t size = start + kFlashPage - first;
   map_fixed(cpu, first, size, page.fd, page.offset + (first - start), false);
-  refresh(cpu, first, size);
+  refresh(cpu, first, size, true);
   invalidate_(first, size);
 }
 
@@ -169,7 +170,7 @@ void MemoryMap::map_psram(unsigned cpu, std::uint32_t address, bool present, std
   present = present && psram_size_ > 0 && psram_offset + kPsramPage <= psram_size_;
   views_[cpu]->psram[(start - kPsramBase) / kPsramPage] = present;
   map_fixed(cpu, start, kPsramPage, present ? ram_.fd() : -1, kPsramOffset + psram_offset, true);
-  refresh(cpu, start, kPsramPage);
+  refresh(cpu, start, kPsramPage, true);
 }
 
 CacheBus MemoryMap::cache_bus(std::uint32_t address) {
@@ -238,14 +239,33 @@ std::uint8_t MemoryMap::attributes_of(unsigned cpu, std::uint32_t address) const
   return bits;
 }
 
-void MemoryMap::refresh(unsigned cpu, std::uint32_t address, std::uint32_t size) {
+// The host's protection follows the attributes. Where memory has just been `mapped` it may be anything.
+void MemoryMap::refresh(unsigned cpu, std::uint32_t address, std::uint32_t size, bool mapped) {
   View& view = *views_[cpu];
   const std::uint32_t last = (address + (size - 1)) >> 12;
+  std::uint32_t run = 0, length = 0;  // pages that need another protection
+  int protection = 0;
+  const auto protect = [&] {
+    if (length == 0) return;
+    check(mprotect(view.base + std::size_t{run} * kPage, std::size_t{length} * kPage, protection) == 0,
+          "protecting guest memory");
+    length = 0;
+  };
   for (std::uint32_t page = address >> 12; page <= last; ++page) {
     const std::uint8_t bits = attributes_of(cpu, page << 12);
+    const int wanted = xtensa::host_protection(bits);
+    if (mapped || wanted != xtensa::host_protection(view.attributes[page])) {
+      if (length == 0 || wanted != protection || run + length != page) {
+        protect();
+        run = page;
+        protection = wanted;
+      }
+      ++length;
+    }
     // Reading first keeps untouched attribute pages of the host unallocated.
     if (view.attributes[page] != bits) view.attributes[page] = bits;
   }
+  protect();
 }
 
 const MemoryMap::Segment* MemoryMap::segment_at(std::uint32_t address) const {
@@ -275,7 +295,8 @@ std::uint8_t* MemoryMap::plain(unsigned cpu, std::uint32_t address) {
                                                                                       : nullptr;
   const Segment* s = segment_at(address);
   if (!s || !s->straight || (s->offset == kRtcFastOffset && cpu != 0)) return nullptr;
-  return view.base + address;
+  // Not by the view: its pages may be protected, for translated code.
+  return ram_.data() + ram_offset(*s, address);
 }
 
 bool MemoryMap::is_ram(std::uint32_t address) const {

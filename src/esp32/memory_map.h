@@ -141,7 +141,7 @@ class MemoryMap {
   std::uint32_t ram_offset(const Segment& segment, std::uint32_t address) const;
   void map_fixed(unsigned cpu, std::uint32_t address, std::size_t size, int fd, std::int64_t offset,
                  bool writable);
-  void refresh(unsigned cpu, std::uint32_t address, std::uint32_t size);
+  void refresh(unsigned cpu, std::uint32_t address, std::uint32_t size, bool mapped = false);
   std::uint8_t attributes_of(unsigned cpu, std::uint32_t page) const;
 
   std::shared_ptr<const RomPages> rom_;

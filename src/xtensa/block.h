@@ -47,7 +47,8 @@ struct Block {
   std::uint32_t size;      // bytes of guest code
   Block* next_in_page[2];  // lists of the page it begins in and, if it is another, the page it ends in
   Block* checked;          // the same code for when `panes` are not free, once that has happened
-  std::uint64_t unused;
+  std::int32_t heat;       // entries until it is hot
+  std::uint32_t unused;
 
   Slot* slots() { return reinterpret_cast<Slot*>(this + 1); }
   std::uint16_t* first_slots() { return reinterpret_cast<std::uint16_t*>(slots() + slot_count); }

@@ -7,6 +7,7 @@
 #include "xtensa/instruction_table.h"
 #include "xtensa/instruction_traits.h"
 #include "xtensa/interpreter.h"
+#include "xtensa/jit/translator.h"
 #include "xtensa/special_registers.h"
 
 namespace espalier::xtensa {
@@ -268,6 +269,7 @@ class Core::Interpreter::Builder {
                   .size = at_ - pc_,
                   .next_in_page = {},
                   .checked = nullptr,
+                  .heat = in_.translator_ != nullptr ? in_.threshold_ : kNeverHot,
                   .unused = 0};
     for (unsigned i = 0; i < slots_; ++i) {
       Slot& slot = in_.slots_[i];
@@ -324,6 +326,7 @@ void Core::Interpreter::add_loop_end(std::uint32_t address) {
   constexpr std::size_t kTooManyLoopEnds = 8192;
   if (!loop_ends_.insert(address).second) return;
   if (cache_.invalidate(address - 1, 1)) core_.attention_ |= kAttentionCode;
+  if (translator_ != nullptr) translator_->invalidate(address - 1, 1);
   if (loop_ends_.size() > kTooManyLoopEnds) invalidate_all();
 }
 

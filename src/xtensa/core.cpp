@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "xtensa/interpreter.h"
+#include "xtensa/jit/translator.h"
 
 namespace espalier::xtensa {
 namespace {
@@ -76,6 +77,27 @@ Core::Core(unsigned index, std::uint32_t prid, MemoryView memory, Environment& e
 }
 
 Core::~Core() = default;
+
+std::expected<void, std::string> Core::set_engine(Engine engine) {
+  if (engine == this->engine()) return {};
+  std::unique_ptr<jit::Translator> translator;
+  if (engine == Engine::kJit) {
+    std::string why;
+    translator = jit::Translator::create(*this, interpreter_->code_source(), why);
+    if (translator == nullptr) return std::unexpected(why);
+  }
+  translator_ = std::move(translator);
+  interpreter_->set_translator(translator_.get());
+  return {};
+}
+
+void Core::set_jit_threshold(unsigned entries) {
+  interpreter_->set_threshold(entries);
+}
+
+EngineStats Core::engine_stats() const {
+  return translator_ != nullptr ? translator_->stats() : EngineStats{};
+}
 
 void Core::reset(std::uint32_t vector) {
   const std::array<std::uint8_t, 8> instruction_region = state_.instruction_region;
@@ -253,12 +275,15 @@ bool Core::watching_data() const {
 
 void Core::invalidate_code(std::uint32_t address, std::uint32_t size) {
   interpreter_->invalidate(address, size);
+  if (translator_ != nullptr) translator_->invalidate(address, size);
 }
 bool Core::has_code(std::uint32_t address, std::uint32_t size) const {
-  return interpreter_->has_code(address, size);
+  return interpreter_->has_code(address, size) ||
+         (translator_ != nullptr && translator_->has_code(address, size));
 }
 void Core::invalidate_all_code() {
   interpreter_->invalidate_all();
+  if (translator_ != nullptr) translator_->invalidate_all();
 }
 
 void Core::archive(base::Archive& ar) {

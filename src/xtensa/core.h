@@ -3,10 +3,13 @@
 
 #include <array>
 #include <cstdint>
+#include <expected>
 #include <memory>
+#include <string>
 
 #include "base/archive.h"
 #include "xtensa/instruction.h"
+#include "xtensa/jit/registers.h"
 #include "xtensa/memory_view.h"
 #include "xtensa/registers.h"
 
@@ -52,6 +55,24 @@ enum class Stop : std::uint8_t {
   kHalted,     // halt(): a native function stopped the machine, or the core is held in reset
 };
 
+// What executes guest code. Both give the same results, instruction for instruction.
+enum class Engine : std::uint8_t {
+  kInterpreter,
+  kJit,  // code that has become hot is translated to host code, the interpreter does the rest
+};
+
+// What an engine has done since the core was made.
+struct EngineStats {
+  std::uint64_t translated_regions = 0;       // pieces of guest code, each mostly a function
+  std::uint64_t translated_instructions = 0;  // guest instructions in them
+  std::uint64_t code_bytes = 0;               // host code made for them
+  std::uint64_t flushes = 0;                  // how often all of it was thrown away
+  std::uint64_t entries = 0;                  // how often translated code was entered
+  std::uint64_t chained_exits = 0;            // ways out that were made to lead to another translation
+  std::uint64_t slow_accesses = 0;            // out-of-line instructions of translated code
+  std::uint64_t faults = 0;                   // accesses that were re-routed to the slow path
+};
+
 class Core {
  public:
   // `prid` is 0xCDCD for PRO, 0xABAB for APP.
@@ -66,10 +87,18 @@ class Core {
   const MemoryView& memory() const { return memory_; }
   Environment& environment() { return environment_; }
 
+  // The interpreter is what a core begins with. The error says in half a sentence why this host cannot do it;
+  // the engine is what it was then. Not while run() runs.
+  std::expected<void, std::string> set_engine(Engine engine);
+  Engine engine() const { return translator_ != nullptr ? Engine::kJit : Engine::kInterpreter; }
+  // How often a block has to be entered before it is translated; at least 1.
+  void set_jit_threshold(unsigned entries);
+  EngineStats engine_stats() const;
+
   // As the RESET pin: all state to its reset value, pc to `vector`.
   void reset(std::uint32_t vector = kResetVector);
 
-  // Runs at most `budget` instructions with the interpreter. Exact: with enough budget it stops only for the
+  // Runs at most `budget` instructions. Exact: with enough budget it stops only for the
   // other reasons. Instructions charged by native functions (charge()) count.
   Stop run(std::uint64_t budget);
   // Instructions executed and charged since construction; exact also when asked for from within an
@@ -126,6 +155,7 @@ class Core {
  private:
   struct Interpreter;  // decoded blocks and the run loop, in interpreter.h
   friend struct Interpreter;
+  friend class jit::Translator;
 
   // Why an engine has to leave the straight path before the next instruction (attention_).
   enum Attention : std::uint32_t {
@@ -150,6 +180,7 @@ class Core {
   MemoryView memory_;
   Environment& environment_;
   State state_;
+  jit::JitRegisters jit_registers_;  // right behind state_: translated code reaches both from one place
   bool halted_ = false;
   bool waiting_ = false;
   std::uint32_t attention_ = 0;
@@ -158,6 +189,7 @@ class Core {
   std::uint64_t end_ = 0;
   std::int64_t left_ = 0;
   std::unique_ptr<Interpreter> interpreter_;
+  std::unique_ptr<jit::Translator> translator_;
 };
 
 }  // namespace espalier::xtensa

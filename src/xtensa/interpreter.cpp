@@ -7,6 +7,7 @@
 
 #include "xtensa/fp.h"
 #include "xtensa/fp_steps.h"
+#include "xtensa/jit/translator.h"
 #include "xtensa/special_registers.h"
 
 namespace espalier::xtensa {
@@ -24,6 +25,16 @@ inline unsigned free_panes(const State& s) {
 
 constexpr std::uint32_t kNmiLine = 1u << 14;
 static_assert(kInterruptLines[14].kind == InterruptKind::kNmi);
+
+// Whether memory may be executed but not read somewhere: translated code does not look at that.
+inline bool executes_only(const State& s) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101, kExecuteOnly = 3;
+  std::uint64_t regions = 0;
+  static_assert(sizeof s.data_region == sizeof regions);
+  std::memcpy(&regions, s.data_region.data(), sizeof regions);
+  regions ^= kOnes * kExecuteOnly;
+  return ((regions - kOnes) & ~regions & kOnes << 7) != 0;
+}
 
 inline std::int32_t as_signed(std::uint32_t value) {
   return static_cast<std::int32_t>(value);
@@ -56,6 +67,23 @@ Stop Core::Interpreter::run(std::uint64_t budget) {
   }
   fp_.leave(core.state_.fsr);
   return stop;
+}
+
+void Core::Interpreter::set_translator(jit::Translator* translator) {
+  translator_ = translator;
+  invalidate_all();
+}
+
+void Core::Interpreter::set_threshold(unsigned entries) {
+  threshold_ = static_cast<std::int32_t>(std::clamp(entries, 1u, 1u << 30)) - 1;
+  invalidate_all();
+}
+
+jit::CodeSource Core::Interpreter::code_source() {
+  return {.fetch = [this](std::uint32_t pc, std::uint32_t& word) { return fetch(pc, word); },
+          .is_native = [this](std::uint32_t pc) { return core_.environment_.is_native(pc); },
+          .is_loop_end = [this](std::uint32_t address) { return loop_ends_.contains(address); },
+          .add_loop_end = [this](std::uint32_t address) { add_loop_end(address); }};
 }
 
 void Core::Interpreter::place_stopper(Block& block, unsigned instruction) {
@@ -98,6 +126,7 @@ void Core::Interpreter::invalidate_all() {
     left -= block->cost;                                            \
     if (__builtin_expect(left < 0, 0)) goto slow_entry;             \
     if (__builtin_expect(block->panes > panes, 0)) goto slow_entry; \
+    if (__builtin_expect(--block->heat < 0, 0)) goto hot;           \
     op = block->slots();                                            \
     goto * op->uop.handler;                                         \
   } while (0)
@@ -172,6 +201,10 @@ Stop Core::Interpreter::execute(Handlers* handlers) {
   std::uint32_t address = 0;  // of a load or store, for the slow paths; its size and value
   std::uint32_t value = 0;
   unsigned size = 0;
+  // Which code is translated code's: none (the budget is nearly used up, or things are watched that it does not
+  // look at), or none for a block.
+  bool cold = false;
+  bool cold_once = false;
 
 // At an instruction boundary with exact pc: everything that may happen between two instructions.
 dispatch:
@@ -196,6 +229,10 @@ dispatch:
   single = counting || in_user_ring();
   if (s->lend != last_lend_) add_loop_end(last_lend_ = s->lend);
   if (single) goto single_step;
+  if (translator_ != nullptr) {
+    if (s->ibreakenable != 0 || core.watching_data() || executes_only(*s)) cold = true;
+    if (!cold && !cold_once && translator_->enter(false)) goto translated;
+  }
   if (!flush_pending_) {
     block = cache_.guess(s->pc);
     if (block->pc == s->pc) {
@@ -214,6 +251,29 @@ fetch_fault:
   if (left <= 0) goto dispatch;
   core.raise(fault_.cause, fault_address_);
   --left;
+  goto dispatch;
+
+// `block` has been entered often: its translation goes on, if there is or can be one.
+hot:
+  if (translator_ == nullptr || cold || cold_once) {
+    cold_once = false;
+    block->heat = 0;
+    op = block->slots();
+    goto * op->uop.handler;
+  }
+  left += block->cost;
+  s->pc = block->pc;
+  core.left_ = left;
+  if (!translator_->enter(true)) {
+    block->heat = kNeverHot;
+    left -= block->cost;
+    op = block->slots();
+    goto * op->uop.handler;
+  }
+translated:
+  left = core.left_;
+  cold |= translator_->exit() == jit::Exit::kBudget;
+  cold_once = translator_->exit() == jit::Exit::kInterpret;
   goto dispatch;
 
 // Entering `block` failed: it is not known, dead, longer than the budget, or uses windows that are not free.

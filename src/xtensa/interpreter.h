@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <unordered_set>
 
 #include "xtensa/block.h"
@@ -18,6 +19,7 @@
 #include "xtensa/core.h"
 #include "xtensa/fp_host.h"
 #include "xtensa/instruction.h"
+#include "xtensa/jit/region.h"
 
 namespace espalier::xtensa {
 
@@ -48,6 +50,10 @@ enum WatchFlags : std::uint8_t {
   kWatchIndex = 64,  // a[r] is added
 };
 
+namespace jit {
+class Translator;
+}
+
 // Memory on the core's own ports (core-isa.h, XCHAL_*ROM*, XCHAL_*RAM*, XCHAL_XLMI*): S32C1I works there
 // whatever ATOMCTL says.
 constexpr bool is_local_memory(std::uint32_t address) {
@@ -63,7 +69,15 @@ struct Core::Interpreter {
   void invalidate_all();
   bool has_code(std::uint32_t address, std::uint32_t size) const { return cache_.has_code(address, size); }
 
+  // Blocks that are entered often enough are left to `translator` (null: to none). Forgets decoded code.
+  void set_translator(jit::Translator* translator);
+  void set_threshold(unsigned entries);
+  // How the translator reads the core's code.
+  jit::CodeSource code_source();
+
  private:
+  friend class jit::Translator;
+
   // How an out-of-line instruction went.
   enum class Outcome : std::uint8_t {
     kNext,     // on to the next one
@@ -104,6 +118,8 @@ struct Core::Interpreter {
   bool debug_exception(std::uint32_t cause);
   // slow_ops.cpp. `immediate` is imm | imm2 << 16.
   Outcome slow(Op op, const Uop& uop);
+  // Any instruction that goes on to the next one, as translated code asks for it: loads, stores, RSR...
+  Outcome perform(const Instruction& in);
   Outcome region_protection(Op op, const Uop& uop);
   Outcome conditional_store(const Uop& uop);
 
@@ -112,6 +128,10 @@ struct Core::Interpreter {
   Handlers handlers_{};
   HostFp fp_;
   bool flush_pending_ = false;
+  jit::Translator* translator_ = nullptr;
+  static constexpr std::int32_t kDefaultThreshold = 30;
+  static constexpr std::int32_t kNeverHot = std::numeric_limits<std::int32_t>::max();
+  std::int32_t threshold_ = kDefaultThreshold;
   // Raised by each flush: links kept across a lookup() belong to the memory of before.
   std::uint32_t generation_ = 0;
   // The place of a kStop: where it is, what was there, and for what it stands.

@@ -19,6 +19,11 @@ enum PageAttribute : std::uint8_t {
 
 // One core's view of its 4 GiB. `base + address` is the host's address of a guest byte wherever the attributes
 // allow it. Both pointers stay valid for the core's life; their contents are the chip's to change.
+//
+// Translated code does not read the attributes: it accesses memory and takes the slow path where that faults. So
+// the host's protection has to follow them (host_protection()); the narrow bits may differ from the others only
+// from 0x40000000 on; and kGuardSize bytes before and behind the 4 GiB have to fault, too. Memory that may be
+// executed but not read (an attribute of region protection) stays readable: the interpreter looks after that.
 struct MemoryView {
   std::uint8_t* base = nullptr;
   const std::uint8_t* attributes = nullptr;  // 1 << 20 bytes, indexed by address >> 12
@@ -29,6 +34,15 @@ struct Access {
   bool ok = true;
   Cause cause = Cause::kNone;  // where !ok: raised with EXCVADDR set to the address
 };
+
+inline constexpr std::uint32_t kGuardSize = 64 * 1024;
+
+// The protection (PROT_READ, PROT_WRITE of mmap(2)) of a page with these attributes.
+constexpr int host_protection(std::uint8_t attributes) {
+  constexpr int kProtRead = 1, kProtWrite = 2;
+  return ((attributes & (kPageLoad32 | kPageFetch)) != 0 ? kProtRead : 0) |
+         ((attributes & kPageStore32) != 0 ? kProtWrite : 0);
+}
 
 class Core;
 

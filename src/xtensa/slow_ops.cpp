@@ -1,5 +1,6 @@
 // Instructions that are done out of line: special registers, exceptions, debugging, region protection, MAC16.
 #include "xtensa/instruction_table.h"
+#include "xtensa/instruction_traits.h"
 #include "xtensa/interpreter.h"
 #include "xtensa/mac16.h"
 #include "xtensa/special_registers.h"
@@ -126,6 +127,40 @@ auto Core::Interpreter::slow(Op op, const Uop& uop) -> Outcome {
       break;
   }
   return exception(Cause::kIllegalInstruction);
+}
+
+auto Core::Interpreter::perform(const Instruction& in) -> Outcome {
+  Core& core = core_;
+  State& state = core.state_;
+  std::uint32_t* const ar = state.ar.data() + 4 * state.windowbase;
+  const AccessShape shape = access_shape(in);
+  if (shape.size == 0 || in.op == Op::S32C1I || is_mac16(in.op)) {
+    const auto immediate = static_cast<std::uint32_t>(in.imm) | static_cast<std::uint32_t>(in.imm2) << 16;
+    return slow(in.op, Uop{nullptr, in.r, in.s, in.t, 0, immediate});
+  }
+  const std::uint32_t address =
+      (shape.base ? ar[in.s] : 0) + (shape.index ? ar[in.t] : 0) + shape.offset;
+  if ((in.op == Op::L32AI || in.op == Op::S32RI) && (address & 3) != 0) {
+    core.raise(Cause::kLoadStoreAlignment, address);
+    return Outcome::kMoved;
+  }
+  const InstructionRow& row = instruction_row(in.op);
+  // FP accesses name their FP register first.
+  const bool fp = row.is(kFp);
+  const unsigned number = fp && row.operands[0].place == Place::kR ? in.r : in.t;
+  std::uint32_t& data = fp ? state.fr[number] : ar[number];
+  if (shape.store) {
+    if (!store(address, shape.size, data)) return Outcome::kMoved;
+    if ((core.attention_ & kAttentionMoved) != 0) return Outcome::kNext;
+  } else {
+    std::uint32_t value = 0;
+    if (!load(address, shape.size, value)) return Outcome::kMoved;
+    if ((core.attention_ & kAttentionMoved) != 0) return Outcome::kNext;
+    data = in.op == Op::L16SI ? static_cast<std::uint32_t>(static_cast<std::int16_t>(value)) : value;
+  }
+  if (in.op == Op::LSIP || in.op == Op::SSIP) ar[in.s] += static_cast<std::uint32_t>(in.imm);
+  if (in.op == Op::LSXP || in.op == Op::SSXP) ar[in.s] += ar[in.t];
+  return Outcome::kNext;
 }
 
 // Eight regions of 512 MiB with an attribute each (ISA Reference Manual, "Region Protection Option"). There

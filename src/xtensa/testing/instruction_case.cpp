@@ -193,13 +193,18 @@ void run_case(TestMachine& machine, const InstructionCase& test) {
 }  // namespace
 
 void run_cases(std::span<const InstructionCase> cases) {
-  TestMachine machine;
-  machine.write(kVectors, assemble(kVectorProgram, kVectors).bytes);
-  for (const InstructionCase& test : cases) {
-    try {
-      run_case(machine, test);
-    } catch (const std::exception& error) {
-      ADD_FAILURE() << test.code << ": " << error.what();
+  for (const Engine engine : {Engine::kInterpreter, Engine::kJit}) {
+    TestMachine machine;
+    if (!machine.core().set_engine(engine)) continue;  // not on this host
+    machine.core().set_jit_threshold(1);
+    SCOPED_TRACE(engine == Engine::kJit ? "translated" : "interpreted");
+    machine.write(kVectors, assemble(kVectorProgram, kVectors).bytes);
+    for (const InstructionCase& test : cases) {
+      try {
+        run_case(machine, test);
+      } catch (const std::exception& error) {
+        ADD_FAILURE() << test.code << ": " << error.what();
+      }
     }
   }
 }

@@ -1,6 +1,7 @@
 #include "xtensa/testing/test_machine.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -12,9 +13,15 @@ namespace {
 constexpr std::uint64_t kAddressSpace = std::uint64_t{1} << 32;
 constexpr unsigned kPageBits = 12;
 // An access beside the address space hits a page that nobody may touch.
-constexpr std::size_t kGuard = std::size_t{1} << kPageBits;
 constexpr std::uint8_t kWords = kPageLoad32 | kPageStore32;
 constexpr std::uint8_t kAnySize = kWords | kPageLoadNarrow | kPageStoreNarrow;
+
+std::uint8_t* reserve() {
+  void* at = mmap(nullptr, kAddressSpace + 2 * kGuardSize, PROT_NONE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (at == MAP_FAILED) throw std::runtime_error("cannot reserve 4 GiB of address space");
+  return static_cast<std::uint8_t*>(at) + kGuardSize;
+}
 
 bool is_device(std::uint32_t address) {
   return address >> kPageBits == kDevice >> kPageBits;
@@ -23,23 +30,30 @@ bool is_device(std::uint32_t address) {
 }  // namespace
 
 TestMachine::TestMachine(std::uint32_t prid) : attributes_(1 << 20), plain_(1 << 20), prid_(prid) {
-  void* reserved = mmap(nullptr, kAddressSpace + 2 * kGuard, PROT_NONE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (reserved == MAP_FAILED) throw std::runtime_error("cannot reserve 4 GiB of address space");
-  memory_ = static_cast<std::uint8_t*>(reserved) + kGuard;
-  const auto map = [this](std::uint32_t address, std::uint32_t size, std::uint8_t attributes) {
-    mprotect(memory_ + address, size, PROT_READ | PROT_WRITE);
+  memory_ = reserve();
+  alias_ = reserve();
+  const int file = memfd_create("test-machine", MFD_CLOEXEC);
+  off_t used = 0;
+  const auto map = [&](std::uint32_t address, std::uint32_t size, std::uint8_t attributes) {
+    if (ftruncate(file, used + size) != 0) throw std::runtime_error("no memory for a test machine");
+    for (std::uint8_t* view : {memory_, alias_}) {
+      if (mmap(view + address, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, used) ==
+          MAP_FAILED)
+        throw std::runtime_error("cannot map the memory of a test machine");
+    }
+    used += size;
     set_attributes(address, size, attributes);
   };
   map(kVectors, 0x2000, kWords | kPageFetch);
   map(kCode, 0x40000, kWords | kPageFetch);
   map(kData, 0x40000, kAnySize);
   map(kMixed, 0x10000, kAnySize);
+  close(file);
   renew_core();
 }
 
 TestMachine::~TestMachine() {
-  munmap(memory_ - kGuard, kAddressSpace + 2 * kGuard);
+  for (std::uint8_t* view : {memory_, alias_}) munmap(view - kGuardSize, kAddressSpace + 2 * kGuardSize);
 }
 
 void TestMachine::renew_core() {
@@ -49,7 +63,13 @@ void TestMachine::renew_core() {
 void TestMachine::set_attributes(std::uint32_t address, std::uint32_t size, std::uint8_t attributes) {
   for (std::uint32_t page = address >> kPageBits; page <= (address + size - 1) >> kPageBits; ++page) {
     attributes_[page] = plain_[page] = attributes;
+    protect(page);
   }
+}
+
+void TestMachine::protect(std::uint32_t page) const {
+  mprotect(memory_ + (std::size_t{page} << kPageBits), std::size_t{1} << kPageBits,
+           host_protection(attributes_[page]));
 }
 
 Program TestMachine::load_program(std::string_view text, std::uint32_t base) {
@@ -60,18 +80,18 @@ Program TestMachine::load_program(std::string_view text, std::uint32_t base) {
 }
 
 void TestMachine::write(std::uint32_t address, const std::vector<std::uint8_t>& bytes) {
-  std::copy(bytes.begin(), bytes.end(), memory_ + address);
+  std::copy(bytes.begin(), bytes.end(), alias_ + address);
   core_->invalidate_code(address, static_cast<std::uint32_t>(bytes.size()));
 }
 
 void TestMachine::write32(std::uint32_t address, std::uint32_t value) {
-  std::memcpy(memory_ + address, &value, 4);
+  std::memcpy(alias_ + address, &value, 4);
   core_->invalidate_code(address, 4);
 }
 
 std::uint32_t TestMachine::read32(std::uint32_t address) const {
   std::uint32_t value = 0;
-  std::memcpy(&value, memory_ + address, 4);
+  std::memcpy(&value, alias_ + address, 4);
   return value;
 }
 
@@ -99,7 +119,7 @@ Access TestMachine::load(Core&, std::uint32_t address, unsigned size, std::uint3
       (plain_[address >> kPageBits] & plain_[last >> kPageBits] & kPageLoadNarrow) == 0) {
     return {false, Cause::kLoadStoreError};
   }
-  std::memcpy(&value, memory_ + address, size);
+  std::memcpy(&value, alias_ + address, size);
   return {};
 }
 
@@ -115,7 +135,7 @@ Access TestMachine::store(Core& core, std::uint32_t address, unsigned size, std:
       (plain_[address >> kPageBits] & plain_[last >> kPageBits] & kPageStoreNarrow) == 0) {
     return {false, Cause::kLoadStoreError};
   }
-  std::memcpy(memory_ + address, &value, size);
+  std::memcpy(alias_ + address, &value, size);
   core.invalidate_code(address, size);
   return {};
 }
@@ -123,13 +143,16 @@ Access TestMachine::store(Core& core, std::uint32_t address, unsigned size, std:
 Access TestMachine::fetch(Core&, std::uint32_t address, std::uint8_t (&bytes)[4]) {
   ++slow_fetches;
   if (address >> 16 != kMixed >> 16) return {false, Cause::kInstFetchProhibited};
-  std::memcpy(bytes, memory_ + address, std::min<std::uint32_t>(4, kMixed + 0x10000 - address));
+  std::memcpy(bytes, alias_ + address, std::min<std::uint32_t>(4, kMixed + 0x10000 - address));
   return {};
 }
 
 void TestMachine::code_decoded(Core&, std::uint32_t address, std::uint32_t size) {
   for (std::uint32_t page = address >> kPageBits; page <= (address + size - 1) >> kPageBits; ++page) {
-    attributes_[page] &= static_cast<std::uint8_t>(~(kPageStore32 | kPageStoreNarrow));
+    const auto without = static_cast<std::uint8_t>(attributes_[page] & ~(kPageStore32 | kPageStoreNarrow));
+    if (without == attributes_[page]) continue;
+    attributes_[page] = without;
+    protect(page);
   }
 }
 

@@ -37,7 +37,7 @@ class TestMachine final : public Environment {
   void write(std::uint32_t address, const std::vector<std::uint8_t>& bytes);
   void write32(std::uint32_t address, std::uint32_t value);
   std::uint32_t read32(std::uint32_t address) const;
-  std::uint8_t& byte(std::uint32_t address) { return memory_[address]; }
+  std::uint8_t& byte(std::uint32_t address) { return alias_[address]; }
   void set_attributes(std::uint32_t address, std::uint32_t size, std::uint8_t attributes);
   // Runs until pc is `address`, one instruction at a time; false if that takes more than `limit`.
   bool run_to(std::uint32_t address, std::uint64_t limit = 1'000'000);
@@ -71,8 +71,10 @@ class TestMachine final : public Environment {
 
  private:
   bool is_memory(std::uint32_t address) const;
+  void protect(std::uint32_t page) const;
 
-  std::uint8_t* memory_;  // 4 GiB of address space, mostly inaccessible, and a page before and behind it
+  std::uint8_t* memory_;  // 4 GiB of address space, mostly inaccessible, as the core sees it
+  std::uint8_t* alias_;   // the same memory, always writable
   std::vector<std::uint8_t> attributes_;
   std::vector<std::uint8_t> plain_;  // what the attributes were before decoded code took the store bits
   std::uint32_t prid_;

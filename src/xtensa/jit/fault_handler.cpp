@@ -1,0 +1,60 @@
+#include "xtensa/jit/fault_handler.h"
+
+#include <signal.h>
+#include <ucontext.h>
+
+#include <cstdint>
+#include <mutex>
+
+#include "xtensa/jit/translator.h"
+
+namespace espalier::xtensa::jit {
+namespace {
+
+// A signal handler has no other way to know what its thread is doing.
+thread_local Translator* running = nullptr;
+struct sigaction previous_segv, previous_bus;
+
+void pass_on(int signal, siginfo_t* info, void* context) {
+  const struct sigaction& previous = signal == SIGSEGV ? previous_segv : previous_bus;
+  if ((previous.sa_flags & SA_SIGINFO) != 0) {
+    previous.sa_sigaction(signal, info, context);
+  } else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
+    previous.sa_handler(signal);
+  } else {
+    // The access happens again, and ends the process as it should.
+    sigaction(signal, &previous, nullptr);
+  }
+}
+
+void on_fault(int signal, siginfo_t* info, void* context) {
+  auto& registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
+  auto* const host = reinterpret_cast<std::uint8_t*>(registers[REG_RIP]);
+  // Back at the same address there is a call of the slow path now.
+  if (running != nullptr && running->reroute(host)) return;
+  pass_on(signal, info, context);
+}
+
+}  // namespace
+
+void install_fault_handler() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    struct sigaction action = {};
+    action.sa_sigaction = on_fault;
+    action.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGSEGV, &action, &previous_segv);
+    sigaction(SIGBUS, &action, &previous_bus);
+  });
+}
+
+RunningTranslator::RunningTranslator(Translator& translator) : previous_(running) {
+  running = &translator;
+}
+
+RunningTranslator::~RunningTranslator() {
+  running = previous_;
+}
+
+}  // namespace espalier::xtensa::jit

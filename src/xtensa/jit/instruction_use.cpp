@@ -1,0 +1,137 @@
+// What a translator asks of single instructions.
+#include "xtensa/instruction_table.h"
+#include "xtensa/instruction_traits.h"
+#include "xtensa/jit/region.h"
+#include "xtensa/mac16.h"
+#include "xtensa/special_registers.h"
+
+namespace espalier::xtensa::jit {
+namespace {
+
+RegisterSet special(std::uint32_t number) {
+  if (number == static_cast<std::uint32_t>(Sr::SAR)) return bit(kSar);
+  if (number == static_cast<std::uint32_t>(Sr::LCOUNT)) return bit(kLcount);
+  return 0;
+}
+
+}  // namespace
+
+RegisterUse registers_of(const Instruction& in) {
+  RegisterUse use;
+  const InstructionRow& row = instruction_row(in.op);
+  for (unsigned i = 0; i < row.operand_count; ++i) {
+    const Operand& operand = row.operands[i];
+    if (operand.file != RegisterFile::kAr && operand.file != RegisterFile::kFr) continue;
+    const unsigned number = operand.place == Place::kR ? in.r : operand.place == Place::kS ? in.s : in.t;
+    const RegisterSet set = bit(number + (operand.file == RegisterFile::kFr ? kFirstFr : 0));
+    if (operand.reads()) use.reads |= set;
+    if (operand.writes()) use.writes |= set;
+    // "+" may also mean: written under a condition.
+    if (operand.direction == Direction::kInOut) use.reads |= set;
+  }
+  const auto number = static_cast<std::uint32_t>(in.imm);
+  switch (in.op) {
+    case Op::SLL:
+    case Op::SRL:
+    case Op::SRA:
+    case Op::SRC:
+      use.reads |= bit(kSar);
+      break;
+    case Op::SSR:
+    case Op::SSL:
+    case Op::SSA8L:
+    case Op::SSA8B:
+    case Op::SSAI:
+      use.writes |= bit(kSar);
+      break;
+    case Op::RSR:
+      use.reads |= special(number);
+      break;
+    case Op::WSR:
+      use.writes |= special(number);
+      break;
+    case Op::XSR:
+      use.reads |= special(number);
+      use.writes |= special(number);
+      break;
+    case Op::LOOP:
+    case Op::LOOPNEZ:
+    case Op::LOOPGTZ:
+      use.writes |= bit(kLcount);
+      break;
+    case Op::RET:
+    case Op::RET_N:
+    case Op::RETW:
+    case Op::RETW_N:
+      use.reads |= bit(0);
+      break;
+    default:
+      break;
+  }
+  return use;
+}
+
+bool is_translated(const Instruction& in) {
+  switch (in.op) {
+    case Op::kInvalid:
+    case Op::ENTRY:  // only as a region's first
+    case Op::ROTW:
+    case Op::RFE:
+    case Op::RFDE:
+    case Op::RFI:
+    case Op::RFWO:
+    case Op::RFWU:
+    case Op::RFDO:
+    case Op::RFDD:
+    case Op::LDDR32_P:
+    case Op::SDDR32_P:
+    case Op::ILL:
+    case Op::ILL_N:
+    case Op::SYSCALL:
+    case Op::SIMCALL:
+    case Op::BREAK:
+    case Op::BREAK_N:
+    case Op::WAITI:
+    case Op::IITLB:
+    case Op::IDTLB:
+    case Op::WITLB:
+    case Op::WDTLB:
+    case Op::PITLB:
+    case Op::PDTLB:
+    case Op::RITLB0:
+    case Op::RDTLB0:
+    case Op::RITLB1:
+    case Op::RDTLB1:
+      return false;
+    case Op::RSR: {
+      const SpecialRegister* row = find_special_register(static_cast<std::uint32_t>(in.imm));
+      return row != nullptr && (row->access & SpecialRegister::kRead) != 0;
+    }
+    case Op::WSR: {
+      const SpecialRegister* row = find_special_register(static_cast<std::uint32_t>(in.imm));
+      return row != nullptr && ((row->access & SpecialRegister::kPlainWrite) != 0 || row->number == Sr::PS);
+    }
+    case Op::XSR: {
+      const SpecialRegister* row = find_special_register(static_cast<std::uint32_t>(in.imm));
+      constexpr unsigned kPlain = SpecialRegister::kPlainRead | SpecialRegister::kPlainWrite;
+      return row != nullptr && (row->access & kPlain) == kPlain;
+    }
+    case Op::RUR:
+    case Op::WUR: {
+      const UserRegister* row = find_user_register(static_cast<std::uint32_t>(in.imm));
+      return row != nullptr && !row->fp;
+    }
+    default:
+      break;
+  }
+  const InstructionRow& row = instruction_row(in.op);
+  if (row.is(kFp) || is_mac16(in.op)) return false;
+  return !(in.op >= Op::F64ITER && in.op <= Op::WRMSK_EXPSTATE) && in.op != Op::RER && in.op != Op::WER;
+}
+
+bool needs_exact_state(const Instruction& in) {
+  if (in.op == Op::RSIL || in.op == Op::WSR || in.op == Op::RSR || in.op == Op::MOVSP) return true;
+  return instruction_row(in.op).is(kLoad | kStore | kRaises);
+}
+
+}  // namespace espalier::xtensa::jit

@@ -1,0 +1,380 @@
+#include "xtensa/jit/region.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "xtensa/decoder.h"
+#include "xtensa/instruction_table.h"
+#include "xtensa/instruction_traits.h"
+#include "xtensa/registers.h"
+
+namespace espalier::xtensa::jit {
+namespace {
+
+constexpr unsigned kMaxSteps = 400;      // of a region
+constexpr unsigned kMaxBlockSteps = 40;  // so that short turns of a core can still be translated code's
+constexpr unsigned kMaxDepth = 4;
+
+bool is_entry(const Instruction& in) {
+  return in.op == Op::ENTRY;
+}
+
+End end_of(const Instruction& in) {
+  const InstructionRow& row = instruction_row(in.op);
+  if (row.is(kBranch)) return End::kBranch;
+  if (row.is(kLoop)) return End::kLoop;
+  switch (in.op) {
+    case Op::J:
+      return End::kJump;
+    case Op::JX:
+      return End::kJumpX;
+    case Op::CALL0:
+    case Op::CALL4:
+    case Op::CALL8:
+    case Op::CALL12:
+      return End::kCall;
+    case Op::CALLX0:
+    case Op::CALLX4:
+    case Op::CALLX8:
+    case Op::CALLX12:
+      return End::kCallX;
+    case Op::RET:
+    case Op::RET_N:
+    case Op::RETW:
+    case Op::RETW_N:
+      return End::kReturn;
+    default:
+      return End::kFall;
+  }
+}
+
+// Takes the code apart: which instructions can be reached, and where blocks have to begin.
+class Discovery {
+ public:
+  Discovery(const CodeSource& source, std::uint32_t pc, Mode mode) : source_(source) {
+    region_.pc = pc;
+    region_.mode = mode;
+  }
+
+  Region run() {
+    std::uint32_t start = region_.pc;
+    Instruction first;
+    if (source_.is_native(start) || !decode_at(start, first)) return {};
+    if (is_entry(first)) {
+      if (!region_.mode.windows || first.s > 3) return {};
+      region_.opens_window = true;
+      region_.entry_step = {start, first};
+      add_range(start, start + first.length);
+      start += first.length;
+      // A loop that ends behind ENTRY is nobody's code.
+      if (source_.is_loop_end(start) || source_.is_native(start)) return {};
+    } else if (!is_translated(first)) {
+      return {};
+    }
+    leaders_.insert(start);
+    pending_.push_back(start);
+    while (!pending_.empty() && code_.size() < kMaxSteps) {
+      const std::uint32_t at = pending_.back();
+      pending_.pop_back();
+      follow(at);
+    }
+    make_blocks(start);
+    return std::move(region_);
+  }
+
+ private:
+  bool decode_at(std::uint32_t pc, Instruction& in) {
+    std::uint32_t word = 0;
+    if (!source_.fetch(pc, word)) return false;
+    in = decode(pc, word);
+    return true;
+  }
+
+  void add_range(std::uint32_t begin, std::uint32_t end) { region_.ranges.emplace_back(begin, end); }
+
+  void lead(std::uint32_t pc) {
+    leaders_.insert(pc);
+    if (!code_.contains(pc)) pending_.push_back(pc);
+  }
+
+  void follow(std::uint32_t pc) {
+    while (code_.size() < kMaxSteps && !code_.contains(pc)) {
+      if (source_.is_native(pc)) return;
+      Instruction in;
+      if (!decode_at(pc, in) || !is_translated(in)) return;
+      const std::uint32_t next = pc + in.length;
+      // These may go no further than to the next instruction; where a loop ends, that is not for them to say.
+      const bool may_leave = in.op == Op::RSIL || in.op == Op::WSR;
+      if (may_leave && region_.mode.loops && source_.is_loop_end(next)) return;
+      if (next < pc) return;
+      code_.emplace(pc, in);
+      const End end = end_of(in);
+      if (end == End::kLoop) {
+        const auto loop_end = static_cast<std::uint32_t>(in.imm);
+        source_.add_loop_end(loop_end);
+        loops_[loop_end] = next;
+      }
+      const bool loop_ends = region_.mode.loops && source_.is_loop_end(next);
+      switch (end) {
+        case End::kFall:
+          if (loop_ends) {
+            lead(next);
+            return;
+          }
+          break;
+        case End::kBranch:
+        case End::kLoop:
+          // The way on first: it is followed last, so the straight path is found before the limit is.
+          lead(static_cast<std::uint32_t>(in.imm));
+          lead(next);
+          return;
+        case End::kJump:
+          lead(static_cast<std::uint32_t>(in.imm));
+          return;
+        case End::kCall:
+        case End::kCallX:
+          lead(next);
+          return;
+        default:
+          return;
+      }
+      pc = next;
+    }
+  }
+
+  // Which block begins at `pc`; the region leaves there if there is none.
+  Target target(std::uint32_t pc) const {
+    const auto found = index_.find(pc);
+    return {pc, found == index_.end() ? Target::kOutside : found->second};
+  }
+
+  // Straight on at `pc`: through the end of a loop, if one is there.
+  Target onward(std::uint32_t pc) const {
+    const auto loop_end = loop_end_index_.find(pc);
+    if (loop_end != loop_end_index_.end()) return {pc, loop_end->second};
+    return target(pc);
+  }
+
+  void make_blocks(std::uint32_t start) {
+    // Ends of loops may have become known after the code before them.
+    for (const auto& [pc, in] : code_)
+      if (region_.mode.loops && source_.is_loop_end(pc)) leaders_.insert(pc);
+    std::vector<std::uint32_t> starts;
+    for (const std::uint32_t leader : leaders_)
+      if (code_.contains(leader)) starts.push_back(leader);
+    // The region's begin comes first, the others by address: most fall through to the next.
+    std::stable_partition(starts.begin(), starts.end(), [&](std::uint32_t pc) { return pc == start; });
+    for (const std::uint32_t pc : starts) walk(pc);
+    std::set<std::uint32_t> loop_ends;
+    for (const Block& block : region_.blocks)
+      if (ends_loop(block)) loop_ends.insert(block.end_pc);
+    for (const std::uint32_t pc : loop_ends) {
+      loop_end_index_.emplace(pc, static_cast<int>(region_.blocks.size()));
+      Block block;
+      block.pc = block.end_pc = pc;
+      block.end = End::kLoopEnd;
+      region_.blocks.push_back(block);
+    }
+    for (Block& block : region_.blocks) connect(block);
+  }
+
+  bool ends_loop(const Block& block) const {
+    if (!region_.mode.loops || block.count == 0 || !source_.is_loop_end(block.end_pc)) return false;
+    return block.end == End::kFall || block.end == End::kBranch;
+  }
+
+  void walk(std::uint32_t pc) {
+    while (true) {
+      Block block;
+      block.pc = block.end_pc = pc;
+      block.first = static_cast<unsigned>(region_.steps.size());
+      index_.emplace(pc, static_cast<int>(region_.blocks.size()));
+      bool split = false;
+      while (true) {
+        const auto found = code_.find(block.end_pc);
+        if (found == code_.end() || (block.count != 0 && leaders_.contains(block.end_pc))) break;
+        if (block.count == kMaxBlockSteps) {
+          split = !index_.contains(block.end_pc);
+          break;
+        }
+        const Instruction& in = found->second;
+        region_.steps.push_back({block.end_pc, in});
+        ++block.count;
+        block.end_pc += in.length;
+        block.end = end_of(in);
+        if (block.end != End::kFall || (region_.mode.loops && source_.is_loop_end(block.end_pc))) break;
+      }
+      add_range(block.pc, block.end_pc);
+      region_.blocks.push_back(block);
+      if (!split) return;
+      pc = block.end_pc;
+    }
+  }
+
+  void connect(Block& block) {
+    if (block.end == End::kLoopEnd) {
+      block.next = target(block.pc);
+      const auto begin = loops_.find(block.pc);
+      if (begin != loops_.end()) block.taken = target(begin->second);
+      return;
+    }
+    const Instruction& last = region_.steps[block.first + block.count - 1].in;
+    const bool call = block.end == End::kCall || block.end == End::kCallX;
+    block.next = call || block.end == End::kLoop ? target(block.end_pc) : onward(block.end_pc);
+    if (block.end == End::kBranch || block.end == End::kJump || block.end == End::kLoop ||
+        block.end == End::kCall) {
+      block.taken = block.end == End::kCall ? Target{static_cast<std::uint32_t>(last.imm), Target::kOutside}
+                                            : target(static_cast<std::uint32_t>(last.imm));
+    }
+    if (block.end != End::kFall || block.next.block != Target::kOutside) return;
+    // Nothing more was decoded there: another region's, or the interpreter's.
+    Instruction next;
+    if (source_.is_native(block.end_pc) || !decode_at(block.end_pc, next) ||
+        (!is_translated(next) && !is_entry(next)))
+      block.end = End::kInterpret;
+  }
+
+  const CodeSource& source_;
+  Region region_;
+  std::map<std::uint32_t, Instruction> code_;
+  std::set<std::uint32_t> leaders_;
+  std::vector<std::uint32_t> pending_;
+  std::map<std::uint32_t, std::uint32_t> loops_;  // LEND: LBEG
+  std::map<std::uint32_t, int> index_, loop_end_index_;
+};
+
+std::vector<int> successors(const Block& block) {
+  std::vector<int> all;
+  const auto add = [&](const Target& target) {
+    if (target.block != Target::kOutside) all.push_back(target.block);
+  };
+  // Behind a call everything is in memory: that is an entry, not a way on.
+  if (block.end != End::kCall && block.end != End::kCallX && block.end != End::kReturn) add(block.next);
+  add(block.taken);
+  return all;
+}
+
+void find_entries(Region& region) {
+  region.blocks[0].entry = true;
+  for (std::size_t i = 0; i < region.blocks.size(); ++i) {
+    Block& block = region.blocks[i];
+    if ((block.end == End::kCall || block.end == End::kCallX) && block.next.block != Target::kOutside)
+      region.blocks[static_cast<std::size_t>(block.next.block)].entry = true;
+    // A turn may end in a loop: its head is a place to come back to.
+    for (const int to : successors(block)) {
+      Block& target = region.blocks[static_cast<std::size_t>(to)];
+      if (target.pc > block.pc || target.count == 0) continue;
+      target.entry = true;
+      for (Block& inside : region.blocks)
+        if (inside.pc >= target.pc && inside.pc <= block.pc)
+          inside.depth = std::min(inside.depth + 1, kMaxDepth);
+    }
+  }
+}
+
+void find_dirty(Region& region) {
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (const Block& block : region.blocks) {
+      const RegisterSet out = dirty_after(region, block, block.count);
+      for (const int to : successors(block)) {
+        Block& target = region.blocks[static_cast<std::size_t>(to)];
+        if ((out & ~target.dirty_in) == 0) continue;
+        target.dirty_in |= out;
+        changed = true;
+      }
+    }
+  }
+}
+
+// Where control may leave, every register that may be dirty is stored: that is a use of it.
+void find_live(Region& region) {
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (std::size_t i = region.blocks.size(); i-- > 0;) {
+      Block& block = region.blocks[i];
+      // Every block may be left at its begin (no budget), most at their end.
+      RegisterSet live = dirty_after(region, block, block.count);
+      for (const int to : successors(block)) live |= region.blocks[static_cast<std::size_t>(to)].live_in;
+      if (block.end == End::kLoopEnd) live |= bit(kLcount);
+      for (unsigned n = block.count; n-- > 0;) {
+        const Instruction& in = region.steps[block.first + n].in;
+        const RegisterUse use = registers_of(in);
+        const bool exact = needs_exact_state(in) || panes_of(in) > block.panes_in;
+        if (exact) live |= dirty_after(region, block, n + 1);
+        live = (live & ~use.writes) | use.reads;
+        if (exact) live |= dirty_after(region, block, n);
+      }
+      live |= block.dirty_in;
+      if (live == block.live_in) continue;
+      block.live_in = live;
+      changed = true;
+    }
+  }
+}
+
+// Windows do not move within a region: what has been found free stays free.
+void find_panes(Region& region) {
+  constexpr unsigned kAll = 3;
+  for (Block& block : region.blocks) block.panes_in = block.entry ? 0 : kAll;
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (const Block& block : region.blocks) {
+      unsigned out = block.panes_in;
+      for (unsigned n = 0; n < block.count; ++n)
+        out = std::max(out, panes_of(region.steps[block.first + n].in));
+      for (const int to : successors(block)) {
+        Block& target = region.blocks[static_cast<std::size_t>(to)];
+        if (out >= target.panes_in) continue;
+        target.panes_in = out;
+        changed = true;
+      }
+    }
+  }
+}
+
+void find_weights(Region& region) {
+  region.weights.assign(kRegisters, 0);
+  const auto count = [&](RegisterSet set, std::uint32_t weight) {
+    for (unsigned reg = 0; reg < kRegisters; ++reg)
+      if ((set & bit(reg)) != 0) region.weights[reg] += weight;
+  };
+  for (const Block& block : region.blocks) {
+    std::uint32_t weight = 1;
+    for (unsigned i = 0; i < block.depth; ++i) weight *= 8;
+    if (block.end == End::kLoopEnd) count(bit(kLcount), 2 * weight);
+    for (unsigned n = 0; n < block.count; ++n) {
+      const RegisterUse use = registers_of(region.steps[block.first + n].in);
+      count(use.reads, weight);
+      count(use.writes, weight);
+    }
+  }
+}
+
+}  // namespace
+
+Mode Mode::of(std::uint32_t ps) {
+  return {(ps & (kPsWoe | kPsExcm)) == kPsWoe, (ps & kPsExcm) == 0};
+}
+
+RegisterSet dirty_after(const Region& region, const Block& block, unsigned steps) {
+  RegisterSet dirty = block.dirty_in;
+  for (unsigned n = 0; n < steps; ++n) dirty |= registers_of(region.steps[block.first + n].in).writes;
+  if (block.end == End::kLoopEnd) dirty |= bit(kLcount);
+  return dirty;
+}
+
+Region discover(const CodeSource& source, std::uint32_t pc, Mode mode) {
+  return Discovery(source, pc, mode).run();
+}
+
+void analyse(Region& region) {
+  find_entries(region);
+  find_dirty(region);
+  find_panes(region);
+  find_live(region);
+  find_weights(region);
+}
+
+}  // namespace espalier::xtensa::jit

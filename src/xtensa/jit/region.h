@@ -1,0 +1,114 @@
+// The unit of translation: a piece of a function's control flow with its analysis. Nothing here depends on
+// the host.
+//
+// A region begins at one address and follows direct branches, hardware loops and the code behind calls, so
+// that it mostly is a function. Its guest registers can live in host registers from end to end: they are in
+// memory only where control enters or leaves (entries, calls, exits).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "xtensa/instruction.h"
+
+namespace espalier::xtensa::jit {
+
+// What PS says about how code runs: part of a translation's identity.
+struct Mode {
+  bool windows = false;  // PS.WOE and not PS.EXCM: windows are checked, ENTRY and RETW legal
+  bool loops = false;    // not PS.EXCM: LEND is looked at
+
+  static Mode of(std::uint32_t ps);
+  unsigned index() const { return (windows ? 1u : 0u) | (loops ? 2u : 0u); }
+  bool operator==(const Mode&) const = default;
+};
+
+// A bit a register: AR 0 to 15, SAR, LCOUNT, FR 0 to 15.
+using RegisterSet = std::uint64_t;
+inline constexpr unsigned kSar = 16, kLcount = 17, kFirstFr = 32, kRegisters = 48;
+constexpr RegisterSet bit(unsigned reg) {
+  return RegisterSet{1} << reg;
+}
+
+struct RegisterUse {
+  RegisterSet reads = 0;
+  RegisterSet writes = 0;
+};
+RegisterUse registers_of(const Instruction& in);
+
+// True for instructions after which translated code goes on; the interpreter executes the others.
+bool is_translated(const Instruction& in);
+// True for those that may raise an exception or call out of translated code, and so need exact registers.
+bool needs_exact_state(const Instruction& in);
+
+struct Step {
+  std::uint32_t pc = 0;
+  Instruction in;
+};
+
+// How a block ends. `next` and `taken` are where it goes on.
+enum class End : std::uint8_t {
+  kFall,       // at `next`
+  kBranch,     // its last step is a conditional branch: `taken`, or `next`
+  kJump,       // J: `taken`
+  kLoop,       // LOOP...: `next`, or, where it may skip the body, `taken`
+  kLoopEnd,    // no step: back to the loop's begin (`taken`, if the region knows it) or on at `next`
+  kCall,       // CALLn: `taken`; comes back to `next`
+  kCallX,      // CALLXn: comes back to `next`
+  kReturn,     // RET, RETW
+  kJumpX,      // JX
+  kInterpret,  // the next step is the interpreter's
+};
+
+struct Target {
+  static constexpr int kOutside = -1;
+  std::uint32_t pc = 0;
+  int block = kOutside;  // index in the region
+};
+
+struct Block {
+  std::uint32_t pc = 0;
+  std::uint32_t end_pc = 0;       // behind its last step
+  unsigned first = 0, count = 0;  // steps
+  End end = End::kFall;
+  Target next, taken;
+
+  bool entry = false;        // control may come from outside: registers are in memory
+  unsigned depth = 0;        // of loops around it
+  RegisterSet dirty_in = 0;  // may differ from memory
+  RegisterSet live_in = 0;   // their values matter
+  unsigned panes_in = 0;     // windows above the present one known to be free
+};
+
+struct Region {
+  std::uint32_t pc = 0;
+  Mode mode;
+  bool opens_window = false;  // the first step is ENTRY; it is not part of a block
+  Step entry_step;
+  std::vector<Step> steps;
+  std::vector<Block> blocks;  // blocks[0] is where it begins (behind ENTRY)
+  // [begin, end) of the guest code it was made from.
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> ranges;
+
+  // How often each register is used, weighted by loop depth.
+  std::vector<std::uint32_t> weights;
+};
+
+// Where the guest's code comes from, and what is known of it.
+struct CodeSource {
+  std::function<bool(std::uint32_t pc, std::uint32_t& word)> fetch;
+  std::function<bool(std::uint32_t pc)> is_native;
+  std::function<bool(std::uint32_t address)> is_loop_end;
+  std::function<void(std::uint32_t address)> add_loop_end;
+};
+
+// Follows the code from `pc`. The region has no blocks if nothing can be translated there.
+Region discover(const CodeSource& source, std::uint32_t pc, Mode mode);
+// Fills in the blocks' analysis and the weights.
+void analyse(Region& region);
+
+// The block's dirty registers behind `steps` of its steps.
+RegisterSet dirty_after(const Region& region, const Block& block, unsigned steps);
+
+}  // namespace espalier::xtensa::jit

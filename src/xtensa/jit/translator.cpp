@@ -1,0 +1,384 @@
+#include "xtensa/jit/translator.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "xtensa/interpreter.h"
+#include "xtensa/jit/fault_handler.h"
+
+namespace espalier::xtensa::jit {
+namespace {
+
+constexpr std::size_t kArenaBytes = 16 * 1024 * 1024;
+constexpr unsigned kPageBits = 12;
+constexpr std::size_t kMaxTranslations = 16384;
+
+std::size_t jump_slot(std::uint32_t pc) {
+  return pc >> 2 & ((1u << kJumpBits) - 1);
+}
+
+bool overlaps(const Translation& translation, std::uint32_t address, std::uint64_t end) {
+  return std::any_of(translation.ranges.begin(), translation.ranges.end(),
+                     [&](const auto& range) { return range.first < end && range.second > address; });
+}
+
+}  // namespace
+
+std::unique_ptr<Translator> Translator::create(Core& core, const CodeSource& source, std::string& why) {
+  auto arena = CodeArena::create(kArenaBytes);
+  if (arena == nullptr) {
+    why = "this host allows no executable memory";
+    return nullptr;
+  }
+  auto translator = std::unique_ptr<Translator>(new Translator(core, source, std::move(arena)));
+  translator->backend_ = make_backend(*translator);
+  if (translator->backend_ == nullptr) {
+    why = "there is no translator for this host";
+    return nullptr;
+  }
+  translator->code_begin_ = translator->arena_->allocate(0);
+  install_fault_handler();
+  return translator;
+}
+
+Translator::Translator(Core& core, const CodeSource& source, std::unique_ptr<CodeArena> arena)
+    : core_(core),
+      registers_(core.jit_registers_),
+      source_(source),
+      arena_(std::move(arena)),
+      jumps_(std::size_t{1} << kJumpBits) {
+  registers_ = {};
+  registers_.memory = core.memory_.base;
+  registers_.jumps = jumps_.data();
+  registers_.translator = this;
+}
+
+Translator::~Translator() = default;
+
+// --- Running
+
+bool Translator::enter(bool make) {
+  if (flush_pending_) flush();
+  State& state = core_.state_;
+  const Mode mode = Mode::of(state.ps);
+  const void* host = find(state.pc, mode);
+  if (host == nullptr) {
+    if (!make || hopeless_.contains(key(state.pc, mode))) return false;
+    host = translate(state.pc, mode);
+    if (host == nullptr) return false;
+  }
+  if (pending_link_ != nullptr) {
+    if (pending_key_ == key(state.pc, mode)) {
+      backend_->patch_jump(pending_link_, host);
+      ++stats_.chained_exits;
+    }
+    pending_link_ = nullptr;
+  }
+  if (mode.windows && mode.loops) {
+    JumpEntry& jump = jumps_[jump_slot(state.pc)];
+    jump.pc = state.pc;
+    jump.host = host;
+  }
+  ++stats_.entries;
+  const std::uint32_t started = (state.windowstart | state.windowstart << 16) >> state.windowbase;
+  registers_.windowstart = started & 0xffff;
+  registers_.window = &state.ar[4 * state.windowbase];
+  registers_.left = core_.left_;
+  registers_.exit = Exit::kContinue;
+  registers_.link = nullptr;
+  registers_.synced = false;
+  registers_.fp_ready = 0;
+  {
+    const RunningTranslator running(*this);
+    backend_->run(host, registers_);
+  }
+  if (!registers_.synced) sync(state.pc, 0);
+  if (registers_.link != nullptr) {
+    pending_link_ = const_cast<std::uint8_t*>(static_cast<const std::uint8_t*>(registers_.link));
+    pending_key_ = key(state.pc, mode);
+  }
+  return true;
+}
+
+void Translator::sync(std::uint32_t pc, std::uint32_t unexecuted) {
+  State& state = core_.state_;
+  state.pc = pc;
+  state.windowbase = static_cast<std::uint32_t>(registers_.window - state.ar.data()) / 4;
+  const std::uint32_t started = registers_.windowstart;
+  state.windowstart = (started | started << 16) >> (16 - state.windowbase) & 0xffff;
+  core_.left_ = registers_.left + unexecuted;
+}
+
+// --- Slow paths
+
+bool Translator::slow_path(SlowFrame& frame, const std::uint8_t* return_address) {
+  Translation* const translation = translation_at(return_address);
+  const auto offset = static_cast<std::uint32_t>(return_address - translation->begin);
+  const auto found = std::lower_bound(translation->returns.begin(), translation->returns.end(),
+                                      std::pair{offset, std::uint32_t{0}});
+  const Site& site = translation->sites[found->second];
+  ++stats_.slow_accesses;
+
+  State& state = core_.state_;
+  std::uint32_t* const window = registers_.window;
+  const auto home = [&](unsigned reg) -> std::uint32_t& {
+    return reg < 16         ? window[reg]
+           : reg == kSar    ? state.sar
+           : reg == kLcount ? state.lcount
+                            : state.fr[reg - kFirstFr];
+  };
+  for (unsigned reg = 0; reg < kRegisters; ++reg) {
+    if ((site.dirty & bit(reg)) == 0 || translation->places[reg] == Translation::kNoPlace) continue;
+    home(reg) = reg < kFirstFr ? static_cast<std::uint32_t>(frame.gpr[translation->places[reg]])
+                               : frame.fr[translation->places[reg]];
+  }
+  sync(site.pc, site.rest + 1u);
+  const Instruction in = site.in;
+  const std::uint32_t next = site.pc + in.length;
+  const unsigned rest = site.rest;
+  const auto stop = [this] {
+    registers_.synced = true;
+    registers_.exit = Exit::kContinue;
+    return true;
+  };
+  switch (core_.interpreter_->perform(in)) {
+    case Core::Interpreter::Outcome::kMoved:
+      core_.left_ -= 1;
+      return stop();
+    case Core::Interpreter::Outcome::kNext:
+    case Core::Interpreter::Outcome::kBarrier:
+      break;
+  }
+  core_.left_ -= 1;
+  if (core_.attention_ != 0) {
+    if ((core_.attention_ & Core::kAttentionMoved) == 0) {
+      state.pc = next;
+      if (state.lend == next && state.lcount != 0 && (state.ps & kPsExcm) == 0) {
+        --state.lcount;
+        state.pc = state.lbeg;
+      }
+    }
+    return stop();
+  }
+  registers_.left = core_.left_ - rest;
+  for (unsigned reg = 0; reg < kRegisters; ++reg) {
+    if ((registers_of(in).writes & bit(reg)) == 0) continue;
+    frame.result = home(reg);
+    if (translation->places[reg] == Translation::kNoPlace) continue;
+    if (reg < kFirstFr) {
+      frame.gpr[translation->places[reg]] = home(reg);
+    } else {
+      frame.fr[translation->places[reg]] = home(reg);
+    }
+  }
+  return false;
+}
+
+// The call has been paid for, the function has not.
+bool Translator::call_native(std::uint32_t return_pc) {
+  sync(core_.state_.pc, 0);
+  registers_.synced = true;
+  if (core_.left_ <= 0) {
+    registers_.exit = Exit::kBudget;
+    return true;
+  }
+  core_.interpreter_->fp_.leave(core_.state_.fsr);
+  core_.environment_.call_native(core_, core_.state_.pc);
+  core_.left_ -= 1;
+  if (core_.attention_ != 0 || core_.state_.pc != return_pc) {
+    registers_.exit = Exit::kContinue;
+    return true;
+  }
+  registers_.left = core_.left_;
+  registers_.synced = false;
+  return false;
+}
+
+void Translator::rotate(std::uint32_t increment) {
+  State& state = core_.state_;
+  state.windowbase = static_cast<std::uint32_t>(registers_.window - state.ar.data()) / 4;
+  const std::uint32_t raw = state.windowbase + increment;
+  core_.rotate_to(raw);
+  // The link was kept where the window seemed to be.
+  if (raw >= 16 && raw < registers_.links.size()) registers_.links[raw & 15] = registers_.links[raw];
+  registers_.window = &state.ar[4 * state.windowbase];
+}
+
+bool Translator::reroute(std::uint8_t* host) {
+  if (!arena_->contains(host)) return false;
+  Translation* const translation = translation_at(host);
+  if (translation == nullptr) return false;
+  const auto offset = static_cast<std::uint32_t>(host - translation->begin);
+  const auto found =
+      std::lower_bound(translation->accesses.begin(), translation->accesses.end(), offset,
+                       [](const Translation::Access& access, std::uint32_t at) { return access.at < at; });
+  if (found == translation->accesses.end() || found->at != offset) return false;
+  ++stats_.faults;
+  if (found->cold != Translation::Access::kNoCold) {
+    backend_->patch_jump(host, translation->begin + found->cold);
+    return true;
+  }
+  const std::uint8_t* back = backend_->patch_access(host, found->length, translation->fp);
+  const std::pair entry{static_cast<std::uint32_t>(back - translation->begin), found->site};
+  translation->returns.insert(
+      std::lower_bound(translation->returns.begin(), translation->returns.end(), entry), entry);
+  return true;
+}
+
+Translation* Translator::translation_at(const std::uint8_t* host) {
+  auto found = std::upper_bound(
+      translations_.begin(), translations_.end(), host,
+      [](const std::uint8_t* at, const std::unique_ptr<Translation>& t) { return at < t->begin; });
+  if (found == translations_.begin()) return nullptr;
+  --found;
+  return host < (*found)->end ? found->get() : nullptr;
+}
+
+// --- Making translations
+
+const void* Translator::find(std::uint32_t pc, Mode mode) const {
+  const auto found = entries_.find(key(pc, mode));
+  return found == entries_.end() ? nullptr : found->second;
+}
+
+bool Translator::is_plain(std::uint32_t address, unsigned size, bool load) const {
+  if (address % size != 0 || address >= 0x80000000) return false;
+  const std::uint8_t needed = size == 4 ? (load ? kPageLoad32 : kPageStore32)
+                              : load    ? kPageLoadNarrow
+                                        : kPageStoreNarrow;
+  return (core_.memory_.attributes[address >> kPageBits] & needed) != 0;
+}
+
+std::optional<std::uint32_t> Translator::literal(std::uint32_t address) {
+  constexpr std::uint8_t kNeeded = kPageLoad32 | kPageFetch;
+  if (address % 4 != 0 || (core_.memory_.attributes[address >> kPageBits] & kNeeded) != kNeeded)
+    return std::nullopt;
+  std::uint32_t value = 0;
+  std::memcpy(&value, core_.memory_.base + address, sizeof value);
+  literals_.push_back(address);
+  return value;
+}
+
+const void* Translator::translate(std::uint32_t pc, Mode mode) {
+  Region region = discover(source_, pc, mode);
+  if (region.blocks.empty() || (region.blocks[0].count == 0 && !region.opens_window)) {
+    hopeless_.insert(key(pc, mode));
+    return nullptr;
+  }
+  analyse(region);
+  literals_.clear();
+  std::unique_ptr<Translation> translation;
+  if (translations_.size() < kMaxTranslations) translation = backend_->translate(region, *this);
+  if (translation == nullptr) {
+    flush();
+    literals_.clear();
+    translation = backend_->translate(region, *this);
+    if (translation == nullptr) {
+      hopeless_.insert(key(pc, mode));
+      return nullptr;
+    }
+  }
+  ++stats_.translated_regions;
+  stats_.translated_instructions += region.steps.size();
+  stats_.code_bytes += static_cast<std::uint64_t>(translation->end - translation->begin);
+  for (const std::uint32_t address : literals_) translation->ranges.emplace_back(address, address + 4);
+  for (const Translation::Entry& entry : translation->entries) {
+    const std::uint64_t at = key(entry.pc, mode);
+    // What has been translated as part of something else stays as it is, but for where this one begins.
+    if (entry.pc == pc) {
+      entries_[at] = entry.host;
+    } else {
+      entries_.emplace(at, entry.host);
+    }
+    if (const auto stale = stale_.find(at); stale != stale_.end()) {
+      for (std::uint8_t* old : stale->second) backend_->patch_jump(old, entry.host);
+      stale_.erase(stale);
+    }
+  }
+  Translation* const made = translation.get();
+  translations_.push_back(std::move(translation));
+  std::unordered_set<std::uint32_t> pages;
+  for (const auto& [begin, end] : made->ranges) {
+    for (std::uint32_t page = begin >> kPageBits; page <= (end - 1) >> kPageBits; ++page) pages.insert(page);
+    core_.environment_.code_decoded(core_, begin, end - begin);
+  }
+  for (const std::uint32_t page : pages) pages_[page].push_back(made);
+  return find(pc, mode);
+}
+
+// --- Forgetting
+
+void Translator::kill(Translation& translation) {
+  translation.dead = true;
+  for (const Translation::Entry& entry : translation.entries) {
+    backend_->patch_jump(entry.host, entry.dead);
+    const std::uint64_t at = key(entry.pc, translation.mode);
+    if (const auto found = entries_.find(at); found != entries_.end() && found->second == entry.host)
+      entries_.erase(found);
+    stale_[at].push_back(entry.host);
+  }
+  for (JumpEntry& jump : jumps_) jump = {};
+  for (ReturnLink& link : registers_.links) link = {};
+  pending_link_ = nullptr;
+  core_.attention_ |= Core::kAttentionCode;
+}
+
+bool Translator::invalidate(std::uint32_t address, std::uint32_t size) {
+  if (size == 0 || pages_.empty()) return false;
+  hopeless_.clear();
+  const std::uint64_t end = std::uint64_t{address} + size;
+  bool any = false;
+  const auto in_page = [&](std::vector<Translation*>& list) {
+    std::erase_if(list, [&](Translation* translation) {
+      if (!translation->dead && overlaps(*translation, address, end)) {
+        kill(*translation);
+        any = true;
+      }
+      return translation->dead;
+    });
+  };
+  const std::uint64_t first = address >> kPageBits, last = (end - 1) >> kPageBits;
+  if (last - first >= pages_.size()) {
+    for (auto& [page, list] : pages_)
+      if (page >= first && page <= last) in_page(list);
+  } else {
+    for (std::uint64_t page = first; page <= last; ++page)
+      if (const auto found = pages_.find(static_cast<std::uint32_t>(page)); found != pages_.end())
+        in_page(found->second);
+  }
+  return any;
+}
+
+void Translator::invalidate_all() {
+  flush_pending_ = true;
+  core_.attention_ |= Core::kAttentionCode;
+}
+
+bool Translator::has_code(std::uint32_t address, std::uint32_t size) const {
+  if (size == 0) return false;
+  const std::uint32_t last = (address + (size - 1)) >> kPageBits;
+  for (std::uint32_t page = address >> kPageBits; page <= last; ++page) {
+    const auto found = pages_.find(page);
+    if (found == pages_.end()) continue;
+    if (std::any_of(found->second.begin(), found->second.end(),
+                    [](const Translation* t) { return !t->dead; }))
+      return true;
+  }
+  return false;
+}
+
+void Translator::flush() {
+  flush_pending_ = false;
+  ++stats_.flushes;
+  translations_.clear();
+  entries_.clear();
+  pages_.clear();
+  stale_.clear();
+  hopeless_.clear();
+  for (JumpEntry& jump : jumps_) jump = {};
+  for (ReturnLink& link : registers_.links) link = {};
+  pending_link_ = nullptr;
+  arena_->reset_to(code_begin_);
+}
+
+}  // namespace espalier::xtensa::jit

@@ -1,0 +1,160 @@
+// Translated code of one core: made of regions when their code has become hot, found by pc, forgotten by
+// address.
+//
+// The interpreter drives it: where it comes to code that has a translation it calls enter(), which comes back
+// at an instruction boundary with exact state. What a translation cannot do (rare instructions, exceptions,
+// the rest of a budget that does not pay for a block) the interpreter does.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "xtensa/core.h"
+#include "xtensa/jit/code_arena.h"
+#include "xtensa/jit/region.h"
+#include "xtensa/jit/registers.h"
+
+namespace espalier::xtensa::jit {
+
+// A place in translated code that may need the slow path: a load or store that the host cannot do, or an
+// instruction that is always done out of line. What is needed to make the state exact there, and to do the
+// instruction.
+struct Site {
+  std::uint32_t pc = 0;
+  std::uint64_t dirty = 0;  // registers that are newer in the host's registers than in memory
+  Instruction in;
+  std::uint8_t rest = 0;  // instructions of the block that come after this one
+};
+
+// How a region's code is laid out, as its slow paths need it.
+struct Translation {
+  std::uint32_t pc = 0;
+  const std::uint8_t* begin = nullptr;
+  const std::uint8_t* end = nullptr;
+  // The place in the slow path's frame of each allocated register; kNoPlace: it lives in State.
+  static constexpr std::uint8_t kNoPlace = 0xff;
+  std::array<std::uint8_t, kRegisters> places{};
+  std::vector<Site> sites;
+  // (offset of the host's return address, site), by offset.
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> returns;
+  // Host instructions that access guest memory, by offset; where there is one, with the code that takes the
+  // slow path instead.
+  struct Access {
+    static constexpr std::uint32_t kNoCold = ~0u;
+    std::uint32_t at, cold, site;
+    std::uint8_t length;
+  };
+  std::vector<Access> accesses;
+  // Guest address, host code; the host code begins with at least five bytes that may be overwritten by a jump
+  // to `dead`.
+  struct Entry {
+    std::uint32_t pc;
+    std::uint8_t* host;
+    const std::uint8_t* dead;
+  };
+  std::vector<Entry> entries;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> ranges;
+  Mode mode;
+  bool fp = false;  // FP registers are in host registers
+  bool dead = false;
+};
+
+// Registers of translated code as the slow path finds them: the places of Translation::places.
+struct SlowFrame {
+  std::uint32_t fr[16];
+  std::uint64_t gpr[8];
+  std::uint64_t result;  // of a load
+};
+
+class Backend;
+
+class Translator {
+ public:
+  // Null where the host has no backend or forbids executable memory; `why` then says so in half a sentence.
+  static std::unique_ptr<Translator> create(Core& core, const CodeSource& source, std::string& why);
+  ~Translator();
+
+  // Runs translated code from State::pc if there is some, or, with `make`, if some can be made. False if not:
+  // nothing has happened.
+  bool enter(bool make);
+  // What enter() has to say when it came back.
+  Exit exit() const { return registers_.exit; }
+
+  // Forgets code made from [address, address + size). True if there was any.
+  bool invalidate(std::uint32_t address, std::uint32_t size);
+  void invalidate_all();
+  bool has_code(std::uint32_t address, std::uint32_t size) const;
+
+  const EngineStats& stats() const { return stats_; }
+
+  // --- For the backend and its slow paths.
+  Core& core() { return core_; }
+  bool is_native(std::uint32_t pc) const { return source_.is_native(pc); }
+  // Whether the host can do the access as things are now.
+  bool is_plain(std::uint32_t address, unsigned size, bool load) const;
+  // The literal at `address`; the translation is forgotten when it changes. Empty where it is no part of
+  // code.
+  std::optional<std::uint32_t> literal(std::uint32_t address);
+  JitRegisters& registers() { return registers_; }
+  CodeArena& arena() { return *arena_; }
+  // Called by translated code. True: it must not go on (the state is exact).
+  bool slow_path(SlowFrame& frame, const std::uint8_t* return_address);
+  bool call_native(std::uint32_t return_pc);
+  void rotate(std::uint32_t windowbase);
+  // The access at `host` has faulted: from now on it takes the slow path. False if there is none at `host`.
+  bool reroute(std::uint8_t* host);
+  // Makes State's windows and the core's budget exact; `rest` as in Site, plus this instruction.
+  void sync(std::uint32_t pc, std::uint32_t unexecuted);
+
+ private:
+  Translator(Core& core, const CodeSource& source, std::unique_ptr<CodeArena> arena);
+  const void* find(std::uint32_t pc, Mode mode) const;
+  const void* translate(std::uint32_t pc, Mode mode);
+  void flush();
+  void kill(Translation& translation);
+  Translation* translation_at(const std::uint8_t* host);
+  static std::uint64_t key(std::uint32_t pc, Mode mode) { return std::uint64_t{mode.index()} << 32 | pc; }
+
+  Core& core_;
+  JitRegisters& registers_;
+  CodeSource source_;
+  std::unique_ptr<CodeArena> arena_;
+  std::unique_ptr<Backend> backend_;
+  std::uint8_t* code_begin_ = nullptr;  // behind what all translations share
+  std::vector<JumpEntry> jumps_;
+  std::vector<std::unique_ptr<Translation>> translations_;  // by address in the arena
+  std::unordered_map<std::uint64_t, const void*> entries_;
+  std::unordered_map<std::uint32_t, std::vector<Translation*>> pages_;   // of guest code
+  std::unordered_map<std::uint64_t, std::vector<std::uint8_t*>> stale_;  // entries of dead translations
+  std::unordered_set<std::uint64_t> hopeless_;  // begins with what cannot be translated
+  std::vector<std::uint32_t> literals_;         // used by the translation that is being made
+  bool flush_pending_ = false;
+  // The link that the last exit came by, and where it wanted to go.
+  std::uint8_t* pending_link_ = nullptr;
+  std::uint64_t pending_key_ = 0;
+  EngineStats stats_;
+};
+
+// Host code for regions.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  // Appends the region's code to the arena. Null if there is no room.
+  virtual std::unique_ptr<Translation> translate(const Region& region, Translator& translator) = 0;
+  // Runs code at `host` until it exits.
+  virtual void run(const void* host, JitRegisters& registers) = 0;
+  // Makes the jump of a link, or the begin of an entry, lead to `host`.
+  virtual void patch_jump(std::uint8_t* at, const void* host) = 0;
+  // Puts a call of the slow path over the access at `at`, which is `length` bytes long. Returns the return
+  // address.
+  virtual std::uint8_t* patch_access(std::uint8_t* at, unsigned length, bool fp) = 0;
+};
+std::unique_ptr<Backend> make_backend(Translator& translator);
+
+}  // namespace espalier::xtensa::jit

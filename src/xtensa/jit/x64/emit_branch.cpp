@@ -1,0 +1,218 @@
+// Conditional branches, calls, returns and jumps to computed addresses.
+#include "xtensa/instruction_traits.h"
+#include "xtensa/jit/x64/emitter.h"
+
+namespace espalier::xtensa::jit::x64 {
+
+using namespace asmjit;
+
+namespace {
+
+// The link of the window that `n` calls have opened above the present one, from rbx.
+std::int32_t link_offset(Layout layout, unsigned n) {
+  return layout.jit + static_cast<std::int32_t>(offsetof(JitRegisters, links) + sizeof(ReturnLink) * n);
+}
+
+}  // namespace
+
+void Emitter::emit_branch(const Instruction& in, Label taken) {
+  const auto compare = [&](InstId jump) {
+    if (allocated(in.s)) {
+      emit_op(Inst::kIdCmp, host(in.s), operand(in.t));
+    } else if (allocated(in.t)) {
+      emit_op(Inst::kIdCmp, home(in.s), host(in.t));
+    } else {
+      as_.mov(x86::eax, home(in.s));
+      as_.cmp(x86::eax, home(in.t));
+    }
+    as_.emit(jump, taken);
+  };
+  const auto compare_constant = [&](InstId jump, std::int32_t value) {
+    if (!allocated(in.s)) {
+      as_.cmp(home(in.s), value);
+    } else if (value == 0) {
+      as_.test(host(in.s), host(in.s));
+    } else {
+      as_.cmp(host(in.s), value);
+    }
+    as_.emit(jump, taken);
+  };
+  const auto test_bits = [&](InstId jump) {  // of s & t
+    const Gp s = read(in.s, x86::eax);
+    as_.test(s, read(in.t, x86::ecx));
+    as_.emit(jump, taken);
+  };
+  const auto test_missing = [&](InstId jump) {  // of ~s & t
+    load_into(x86::eax, in.s);
+    as_.not_(x86::eax);
+    as_.test(x86::eax, read(in.t, x86::ecx));
+    as_.emit(jump, taken);
+  };
+  const auto test_bit = [&](InstId jump) {  // number t & 31 of s
+    as_.bt(read(in.s, x86::eax), read(in.t, x86::ecx));
+    as_.emit(jump, taken);
+  };
+  const auto test_mask = [&](InstId jump, const Operand& value, std::uint32_t mask) {
+    as_.emit(Inst::kIdTest, value, Imm(mask));
+    as_.emit(jump, taken);
+  };
+  switch (in.op) {
+    case Op::BEQZ:
+    case Op::BEQZ_N:
+      return compare_constant(Inst::kIdJz, 0);
+    case Op::BNEZ:
+    case Op::BNEZ_N:
+      return compare_constant(Inst::kIdJnz, 0);
+    case Op::BGEZ:
+      return compare_constant(Inst::kIdJns, 0);
+    case Op::BLTZ:
+      return compare_constant(Inst::kIdJs, 0);
+    case Op::BEQI:
+      return compare_constant(Inst::kIdJe, in.imm2);
+    case Op::BNEI:
+      return compare_constant(Inst::kIdJne, in.imm2);
+    case Op::BGEI:
+      return compare_constant(Inst::kIdJge, in.imm2);
+    case Op::BLTI:
+      return compare_constant(Inst::kIdJl, in.imm2);
+    case Op::BGEUI:
+      return compare_constant(Inst::kIdJae, in.imm2);
+    case Op::BLTUI:
+      return compare_constant(Inst::kIdJb, in.imm2);
+    case Op::BEQ:
+      return compare(Inst::kIdJe);
+    case Op::BNE:
+      return compare(Inst::kIdJne);
+    case Op::BGE:
+      return compare(Inst::kIdJge);
+    case Op::BLT:
+      return compare(Inst::kIdJl);
+    case Op::BGEU:
+      return compare(Inst::kIdJae);
+    case Op::BLTU:
+      return compare(Inst::kIdJb);
+    case Op::BANY:
+      return test_bits(Inst::kIdJnz);
+    case Op::BNONE:
+      return test_bits(Inst::kIdJz);
+    case Op::BALL:
+      return test_missing(Inst::kIdJz);
+    case Op::BNALL:
+      return test_missing(Inst::kIdJnz);
+    case Op::BBC:
+      return test_bit(Inst::kIdJnc);
+    case Op::BBS:
+      return test_bit(Inst::kIdJc);
+    case Op::BBCI:
+      return test_mask(Inst::kIdJz, operand(in.s), 1u << in.imm2);
+    case Op::BBSI:
+      return test_mask(Inst::kIdJnz, operand(in.s), 1u << in.imm2);
+    case Op::BF:
+      return test_mask(Inst::kIdJz, word(offsetof(State, br)), 1u << in.s);
+    case Op::BT:
+      return test_mask(Inst::kIdJnz, word(offsetof(State, br)), 1u << in.s);
+    default:
+      as_.ud2();
+  }
+}
+
+// The table knows translations of ordinary code only.
+void Emitter::emit_indirect_jump(Gp pc) {
+  const bool ordinary = region_.mode.windows && region_.mode.loops;
+  const Label miss = as_.newLabel();
+  cold([=, this] {
+    as_.bind(miss);
+    as_.mov(word(offsetof(State, pc)), pc);
+    as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.exit_continue));
+  });
+  if (!ordinary) {
+    as_.jmp(miss);
+    return;
+  }
+  as_.lea(x86::eax, x86::ptr(pc.r64(), pc.r64(), 0));
+  as_.add(x86::eax, x86::eax);
+  as_.and_(x86::eax, ((1u << kJumpBits) - 1) * static_cast<std::uint32_t>(sizeof(JumpEntry)));
+  as_.add(x86::rax, jit_quad(offsetof(JitRegisters, jumps)));
+  as_.cmp(x86::dword_ptr(x86::rax, offsetof(JumpEntry, pc)), pc);
+  as_.jne(miss);
+  as_.jmp(x86::qword_ptr(x86::rax, offsetof(JumpEntry, host)));
+}
+
+void Emitter::emit_call(const Block& block, std::size_t) {
+  const Instruction& in = current_->in;
+  const std::uint32_t next = block.end_pc;
+  const unsigned n = call_increment(in.op);
+  const bool indirect = block.end == End::kCallX;
+  if (indirect) load_into(x86::ecx, in.s);
+  spill(dirty_);
+  const std::uint32_t a0 = n == 0 ? next : (next & 0x3fffffff) | n << 30;
+  as_.mov(x86::dword_ptr(x86::rbx, static_cast<std::int32_t>(16 * n)), a0);
+  if (n != 0) {
+    const auto flags = x86::byte_ptr(x86::rbp, static_cast<std::int32_t>(offsetof(State, ps) + 2));
+    if (region_.mode.windows) {
+      as_.mov(flags, 4 | n);  // WOE and CALLINC
+    } else {
+      as_.and_(flags, 0xfc);
+      as_.or_(flags, n);
+    }
+    // Where RETW will come back to, if all goes as usual.
+    const bool comes_back =
+        region_.mode.windows && region_.mode.loops && block.next.block != Target::kOutside && next >> 30 == 1;
+    if (comes_back) {
+      const auto to = static_cast<std::size_t>(block.next.block);
+      landings_[to] = as_.newLabel();
+      landing_increments_[to] = n;
+      as_.lea(x86::rax, x86::ptr(landings_[to]));
+      as_.mov(x86::qword_ptr(x86::rbx,
+                             link_offset(layout_, n) + static_cast<std::int32_t>(offsetof(ReturnLink, host))),
+              x86::rax);
+      as_.mov(x86::dword_ptr(x86::rbx, link_offset(layout_, n)), a0);
+    }
+  }
+  if (indirect) {
+    emit_indirect_jump(x86::ecx);
+    return;
+  }
+  if (translator_.is_native(block.taken.pc)) {
+    const std::uint32_t back = n == 0 ? next : (next & 0x3fffffff) | (block.taken.pc & 0xc0000000);
+    as_.mov(word(offsetof(State, pc)), block.taken.pc);
+    as_.mov(x86::esi, back);
+    as_.call(reinterpret_cast<std::uint64_t>(thunks_.native));
+    // It has returned to where it was called from.
+    if (block.next.block != Target::kOutside) {
+      const auto to = static_cast<std::size_t>(block.next.block);
+      fill(region_.blocks[to].live_in);
+      as_.jmp(labels_[to]);
+    } else {
+      leave_to(next, 0);
+    }
+    return;
+  }
+  leave_to(block.taken.pc, 0);
+}
+
+void Emitter::emit_return(const Block& block) {
+  const Instruction& in = current_->in;
+  if (in.op == Op::RET || in.op == Op::RET_N) {
+    load_into(x86::ecx, 0);
+    spill(dirty_);
+    emit_indirect_jump(x86::ecx);
+    return;
+  }
+  const std::uint32_t pc = current_->pc;
+  if (!region_.mode.windows || !region_.mode.loops || pc >> 30 != 1) {
+    as_.jmp(interpret_here());
+    return;
+  }
+  // The interpreter knows all ways to return; this is the one that leads back to the caller's translation.
+  (void)block;
+  const Gp a0 = read(0, x86::eax);
+  as_.cmp(a0, x86::dword_ptr(x86::rbx, link_offset(layout_, 0)));
+  as_.jne(interpret_here());
+  spill(dirty_);
+  as_.mov(x86::edx, pc);
+  as_.jmp(x86::qword_ptr(x86::rbx,
+                         link_offset(layout_, 0) + static_cast<std::int32_t>(offsetof(ReturnLink, host))));
+}
+
+}  // namespace espalier::xtensa::jit::x64

@@ -1,0 +1,213 @@
+// Special and user registers, interrupt levels, booleans.
+#include "xtensa/jit/x64/emitter.h"
+#include "xtensa/special_registers.h"
+
+namespace espalier::xtensa::jit::x64 {
+
+using namespace asmjit;
+
+namespace {
+
+constexpr std::uint32_t kNmiLine = 1u << 14;
+static_assert(kInterruptLines[14].kind == InterruptKind::kNmi);
+
+}  // namespace
+
+// An interrupt may have become ready: the interpreter looks, between this step and the next.
+void Emitter::leave_if_interrupted(const Instruction& in) {
+  const RegisterSet dirty = dirty_ | registers_of(in).writes;
+  const std::uint32_t next = current_->pc + in.length;
+  const Label out = cold_exit(next, block_->count - 1 - step_, dirty, thunks_.exit_continue);
+  as_.mov(x86::eax, word(offsetof(State, intenable)));
+  as_.or_(x86::eax, kNmiLine);
+  as_.test(word(offsetof(State, interrupt)), x86::eax);
+  as_.jnz(out);
+}
+
+bool Emitter::emit_system(const Instruction& in) {
+  const auto forget = [this](unsigned reg) {
+    const std::uint32_t mask = ~(1u << reg);
+    aligned_ &= mask, narrow_ &= mask, constants_ &= mask;
+  };
+  const auto number = static_cast<std::uint32_t>(in.imm);
+  switch (in.op) {
+    case Op::RSR: {
+      forget(in.t);
+      const SpecialRegister& row = *find_special_register(number);
+      if (row.number == Sr::SAR || row.number == Sr::LCOUNT) {
+        put(in.t, read(row.number == Sr::SAR ? kSar : kLcount, x86::eax));
+      } else if (row.number == Sr::PRID || row.number == Sr::CONFIGID0 || row.number == Sr::CONFIGID1) {
+        put_constant(in.t, translator_.core().read_special(row.number));
+      } else if ((row.access & SpecialRegister::kPlainRead) != 0 && row.number != Sr::WINDOWBASE &&
+                 row.number != Sr::WINDOWSTART) {
+        const Gp to = result(in.t, x86::eax);
+        as_.mov(to, word(row.offset));
+        put(in.t, to);
+      } else {
+        emit_slow_call(add_site());
+      }
+      return true;
+    }
+    case Op::WSR: {
+      const SpecialRegister& row = *find_special_register(number);
+      load_into(x86::ecx, in.t);
+      if (row.write_mask != 0xffffffff) as_.and_(x86::ecx, row.write_mask);
+      if (row.number == Sr::SAR) {
+        put(kSar, x86::ecx);
+        sar_ = {};
+      } else if (row.number == Sr::LCOUNT) {
+        put(kLcount, x86::ecx);
+      } else if (row.number == Sr::PS) {
+        // Code behind it runs in the same way as this, or is another translation's.
+        as_.mov(x86::eax, word(offsetof(State, ps)));
+        as_.mov(word(offsetof(State, ps)), x86::ecx);
+        as_.xor_(x86::eax, x86::ecx);
+        as_.test(x86::eax, kPsWoe | kPsExcm);
+        as_.jnz(
+            cold_exit(current_->pc + in.length, block_->count - 1 - step_, dirty_, thunks_.exit_continue));
+        leave_if_interrupted(in);
+      } else {
+        as_.mov(word(row.offset), x86::ecx);
+      }
+      return true;
+    }
+    case Op::XSR: {
+      const SpecialRegister& row = *find_special_register(number);
+      load_into(x86::ecx, in.t);
+      const unsigned pseudo = row.number == Sr::SAR ? kSar : row.number == Sr::LCOUNT ? kLcount : kRegisters;
+      if (pseudo != kRegisters) {
+        load_into(x86::eax, pseudo);
+      } else {
+        as_.mov(x86::eax, word(row.offset));
+      }
+      if (row.write_mask != 0xffffffff) as_.and_(x86::ecx, row.write_mask);
+      if (pseudo != kRegisters) {
+        put(pseudo, x86::ecx);
+      } else {
+        as_.mov(word(row.offset), x86::ecx);
+      }
+      put(in.t, x86::eax);
+      forget(in.t);
+      if (row.number == Sr::SAR) sar_ = {};
+      return true;
+    }
+    case Op::RUR: {
+      const Gp to = result(in.r, x86::eax);
+      as_.mov(to, word(find_user_register(number)->offset));
+      put(in.r, to);
+      forget(in.r);
+      return true;
+    }
+    case Op::WUR: {
+      const UserRegister& row = *find_user_register(number);
+      load_into(x86::ecx, in.t);
+      if (row.write_mask != 0xffffffff) as_.and_(x86::ecx, row.write_mask);
+      as_.mov(word(row.offset), x86::ecx);
+      return true;
+    }
+    case Op::RSIL:
+      as_.mov(x86::eax, word(offsetof(State, ps)));
+      as_.mov(x86::ecx, x86::eax);
+      as_.and_(x86::ecx, ~kPsIntlevel);
+      if (in.imm != 0) as_.or_(x86::ecx, in.imm);
+      as_.mov(word(offsetof(State, ps)), x86::ecx);
+      put(in.t, x86::eax);
+      forget(in.t);
+      leave_if_interrupted(in);
+      return true;
+    case Op::MOVSP:
+      // With no caller's frame in the registers: an exception.
+      if (region_.mode.windows) {
+        as_.test(jit_word(offsetof(JitRegisters, windowstart)), 0xe000);
+        as_.jz(interpret_here());
+      } else {
+        as_.jmp(interpret_here());
+      }
+      {
+        const Gp to = result(in.t, x86::eax);
+        load_into(to, in.s);
+        put(in.t, to);
+      }
+      forget(in.t);
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool Emitter::emit_boolean(const Instruction& in) {
+  const Mem br = word(offsetof(State, br));
+  // The new value is bit 0 of eax.
+  const auto set = [&](unsigned number) {
+    as_.mov(x86::ecx, br);
+    as_.and_(x86::ecx, ~(1u << number));
+    if (number != 0) as_.shl(x86::eax, number);
+    as_.or_(x86::ecx, x86::eax);
+    as_.mov(br, x86::ecx);
+  };
+  const auto combine = [&](InstId id, bool complement) {
+    as_.mov(x86::eax, br);
+    as_.mov(x86::ecx, x86::eax);
+    if (in.s != 0) as_.shr(x86::eax, in.s);
+    if (in.t != 0) as_.shr(x86::ecx, in.t);
+    if (complement) as_.not_(x86::ecx);
+    emit_op(id, x86::eax, x86::ecx);
+    as_.and_(x86::eax, 1);
+    set(in.r);
+  };
+  const auto group = [&](std::uint32_t mask, unsigned first, bool all) {
+    as_.mov(x86::ecx, br);
+    as_.xor_(x86::eax, x86::eax);
+    as_.and_(x86::ecx, mask << first);
+    if (all) as_.cmp(x86::ecx, mask << first);
+    all ? as_.sete(x86::al) : as_.setnz(x86::al);
+    set(in.t);
+  };
+  const auto move_if = [&](InstId cmov) {
+    load_into(x86::eax, in.r);
+    as_.test(br, 1u << in.t);
+    emit_op(cmov, x86::eax, operand(in.s));
+    put(in.r, x86::eax);
+    const std::uint32_t mask = ~(1u << in.r);
+    aligned_ &= mask, narrow_ &= mask, constants_ &= mask;
+  };
+  switch (in.op) {
+    case Op::ANDB:
+      combine(Inst::kIdAnd, false);
+      return true;
+    case Op::ANDBC:
+      combine(Inst::kIdAnd, true);
+      return true;
+    case Op::ORB:
+      combine(Inst::kIdOr, false);
+      return true;
+    case Op::ORBC:
+      combine(Inst::kIdOr, true);
+      return true;
+    case Op::XORB:
+      combine(Inst::kIdXor, false);
+      return true;
+    case Op::ANY4:
+      group(0xf, in.s & 12, false);
+      return true;
+    case Op::ALL4:
+      group(0xf, in.s & 12, true);
+      return true;
+    case Op::ANY8:
+      group(0xff, in.s & 8, false);
+      return true;
+    case Op::ALL8:
+      group(0xff, in.s & 8, true);
+      return true;
+    case Op::MOVF:
+      move_if(Inst::kIdCmovz);
+      return true;
+    case Op::MOVT:
+      move_if(Inst::kIdCmovnz);
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace espalier::xtensa::jit::x64

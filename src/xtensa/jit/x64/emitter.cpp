@@ -1,0 +1,485 @@
+#include "xtensa/jit/x64/emitter.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "xtensa/instruction_table.h"
+#include "xtensa/instruction_traits.h"
+
+namespace espalier::xtensa::jit::x64 {
+
+using namespace asmjit;
+
+namespace {
+
+// In the order in which SlowFrame::gpr holds them.
+constexpr std::array<std::uint8_t, 8> kHostRegisters = {x86::Gp::kIdSi,  x86::Gp::kIdDi,  x86::Gp::kIdR8,
+                                                        x86::Gp::kIdR9,  x86::Gp::kIdR10, x86::Gp::kIdR11,
+                                                        x86::Gp::kIdR12, x86::Gp::kIdR15};
+
+constexpr std::int32_t kOffsetSar = offsetof(State, sar);
+constexpr std::int32_t kOffsetLcount = offsetof(State, lcount);
+
+}  // namespace
+
+Emitter::Emitter(const Region& region, Translator& translator, const Thunks& thunks, HostFeatures features,
+                 Layout layout, CodeHolder& code)
+    : region_(region),
+      translator_(translator),
+      thunks_(thunks),
+      features_(features),
+      layout_(layout),
+      code_(code),
+      as_(&code) {
+  host_.fill(kNone);
+  for (std::size_t i = 0; i < region.blocks.size(); ++i) {
+    labels_.push_back(as_.newLabel());
+    entry_labels_.push_back(Label());
+    landings_.push_back(Label());
+    landing_increments_.push_back(0);
+  }
+}
+
+// The most used registers; those of the least use stay in State.
+void Emitter::allocate() {
+  std::array<unsigned, kRegisters> order;
+  std::iota(order.begin(), order.end(), 0u);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](unsigned a, unsigned b) { return region_.weights[a] > region_.weights[b]; });
+  std::size_t used = 0;
+  for (const unsigned reg : order) {
+    if (reg >= kFirstFr || region_.weights[reg] < 2 || used == kHostRegisters.size()) continue;
+    host_[reg] = kHostRegisters[used++];
+  }
+}
+
+bool Emitter::emit() {
+  allocate();
+  for (std::size_t i = 0; i < region_.blocks.size(); ++i) {
+    emitted_next_ = i + 1;
+    emit_block(i);
+  }
+  emit_entries();
+  // Cold code may ask for more cold code.
+  for (std::size_t i = 0; i < cold_.size(); ++i) {
+    const auto emit_cold = std::move(cold_[i]);
+    emit_cold();
+  }
+  return true;
+}
+
+// --- Guest registers
+
+x86::Mem Emitter::word(std::size_t state_offset) const {
+  return x86::dword_ptr(x86::rbp, static_cast<std::int32_t>(state_offset));
+}
+x86::Mem Emitter::jit_word(std::size_t offset) const {
+  return x86::dword_ptr(x86::rbp, layout_.jit + static_cast<std::int32_t>(offset));
+}
+x86::Mem Emitter::jit_quad(std::size_t offset) const {
+  return x86::qword_ptr(x86::rbp, layout_.jit + static_cast<std::int32_t>(offset));
+}
+
+x86::Mem Emitter::home(unsigned reg) const {
+  if (reg < 16) return x86::dword_ptr(x86::rbx, static_cast<std::int32_t>(4 * reg));
+  if (reg == kSar) return x86::dword_ptr(x86::rbp, kOffsetSar);
+  if (reg == kLcount) return x86::dword_ptr(x86::rbp, kOffsetLcount);
+  return word(offsetof(State, fr) + 4 * (reg - kFirstFr));
+}
+
+x86::Gp Emitter::read(unsigned reg, Gp scratch) {
+  if (allocated(reg)) return host(reg);
+  as_.mov(scratch, home(reg));
+  return scratch;
+}
+
+asmjit::Operand Emitter::operand(unsigned reg) const {
+  if (allocated(reg)) return host(reg);
+  return home(reg);
+}
+
+void Emitter::put(unsigned reg, Gp value) {
+  if (!allocated(reg)) {
+    as_.mov(home(reg), value);
+  } else if (host(reg).id() != value.id()) {
+    as_.mov(host(reg), value);
+  }
+}
+
+void Emitter::put_constant(unsigned reg, std::uint32_t value) {
+  if (allocated(reg)) {
+    if (value == 0) {
+      as_.xor_(host(reg), host(reg));
+    } else {
+      as_.mov(host(reg), value);
+    }
+  } else {
+    as_.mov(home(reg), value);
+  }
+}
+
+void Emitter::load_into(Gp to, unsigned reg) {
+  if (!allocated(reg)) {
+    as_.mov(to, home(reg));
+  } else if (host(reg).id() != to.id()) {
+    as_.mov(to, host(reg));
+  }
+}
+
+std::optional<std::uint32_t> Emitter::constant(unsigned reg) const {
+  if (reg >= 16 || (constants_ >> reg & 1) == 0) return std::nullopt;
+  return values_[reg];
+}
+
+void Emitter::spill(RegisterSet dirty) {
+  for (unsigned reg = 0; reg < kFirstFr; ++reg)
+    if ((dirty & bit(reg)) != 0 && allocated(reg)) as_.mov(home(reg), host(reg));
+}
+
+void Emitter::fill(RegisterSet live) {
+  for (unsigned reg = 0; reg < kFirstFr; ++reg)
+    if ((live & bit(reg)) != 0 && allocated(reg)) as_.mov(host(reg), home(reg));
+}
+
+// --- Ways out
+
+Label Emitter::cold_exit(std::uint32_t pc, unsigned refund, RegisterSet dirty, const void* thunk) {
+  const Label label = as_.newLabel();
+  cold([=, this] {
+    as_.bind(label);
+    if (refund != 0) as_.add(x86::r14, refund);
+    spill(dirty);
+    as_.mov(word(offsetof(State, pc)), pc);
+    as_.jmp(reinterpret_cast<std::uint64_t>(thunk));
+  });
+  return label;
+}
+
+Label Emitter::interpret_here() {
+  return cold_exit(current_->pc, block_->count - step_, dirty_, thunks_.exit_interpret);
+}
+
+// A jump that is made to lead on once there is a translation for `pc`.
+void Emitter::leave_to(std::uint32_t pc, RegisterSet dirty) {
+  spill(dirty);
+  const Label link = as_.newLabel();
+  const Label stub = as_.newLabel();
+  as_.bind(link);
+  as_.long_().jmp(stub);
+  cold([=, this] {
+    as_.bind(stub);
+    as_.mov(word(offsetof(State, pc)), pc);
+    as_.lea(x86::rax, x86::ptr(link));
+    as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.exit_link));
+  });
+}
+
+void Emitter::go_to(const Target& target, RegisterSet dirty, std::size_t next) {
+  if (target.block == Target::kOutside) {
+    leave_to(target.pc, dirty);
+  } else if (static_cast<std::size_t>(target.block) != next) {
+    as_.jmp(labels_[static_cast<std::size_t>(target.block)]);
+  }
+}
+
+// --- Blocks
+
+void Emitter::emit_block(std::size_t index) {
+  const Block& block = region_.blocks[index];
+  block_ = &block;
+  as_.bind(labels_[index]);
+  dirty_ = block.dirty_in;
+  panes_ = block.panes_in;
+  aligned_ = narrow_ = constants_ = 0;
+  sar_ = {};
+  if (block.count != 0) {
+    as_.sub(x86::r14, block.count);
+    as_.js(cold_exit(block.pc, block.count, block.dirty_in, thunks_.exit_budget));
+  }
+  for (step_ = 0; step_ < block.count; ++step_) {
+    const Step& step = region_.steps[block.first + step_];
+    current_ = &step;
+    emit_panes(step);
+    const bool last = step_ + 1 == block.count;
+    if (last && block.end != End::kFall && block.end != End::kInterpret) break;
+    emit_step(step);
+    const RegisterSet writes = registers_of(step.in).writes;
+    dirty_ |= writes;
+    if (sar_.kind != KnownSar::kUnknown && sar_.kind != KnownSar::kConstant &&
+        (writes & bit(sar_.value)) != 0)
+      sar_ = {};
+  }
+  emit_end(block, index);
+}
+
+// Windows that an instruction uses have to be free; the interpreter raises the exception otherwise.
+void Emitter::emit_panes(const Step& step) {
+  const unsigned panes = panes_of(step.in);
+  if (!region_.mode.windows || panes <= panes_) return;
+  panes_ = panes;
+  as_.test(jit_word(offsetof(JitRegisters, windowstart)), (1u << (panes + 1)) - 2);
+  as_.jnz(interpret_here());
+}
+
+void Emitter::emit_step(const Step& step) {
+  const Instruction& in = step.in;
+  if (is_nothing(in.op)) return;
+  if (emit_integer(in) || emit_memory(in) || emit_system(in) || emit_boolean(in)) return;
+  // is_translated() has promised that there is code for it.
+  as_.ud2();
+}
+
+void Emitter::emit_end(const Block& block, std::size_t index) {
+  const std::size_t next = index + 1;
+  switch (block.end) {
+    case End::kFall:
+      go_to(block.next, dirty_, next);
+      return;
+    case End::kInterpret:
+      spill(dirty_);
+      as_.mov(word(offsetof(State, pc)), block.end_pc);
+      as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.exit_interpret));
+      return;
+    case End::kBranch: {
+      const RegisterSet dirty = dirty_;
+      if (block.taken.block == Target::kOutside) {
+        const Label out = as_.newLabel();
+        emit_branch(current_->in, out);
+        cold([this, out, dirty, pc = block.taken.pc] {
+          as_.bind(out);
+          leave_to(pc, dirty);
+        });
+      } else {
+        emit_branch(current_->in, labels_[static_cast<std::size_t>(block.taken.block)]);
+      }
+      go_to(block.next, dirty_, next);
+      return;
+    }
+    case End::kJump:
+      go_to(block.taken, dirty_, next);
+      return;
+    case End::kLoop:
+      emit_loop(block, index);
+      return;
+    case End::kLoopEnd:
+      emit_loop_end(block, index);
+      return;
+    case End::kCall:
+    case End::kCallX:
+      emit_call(block, index);
+      return;
+    case End::kReturn:
+      emit_return(block);
+      return;
+    case End::kJumpX:
+      load_into(x86::ecx, current_->in.s);
+      spill(dirty_);
+      emit_indirect_jump(x86::ecx);
+      return;
+  }
+}
+
+// LOOP, LOOPNEZ, LOOPGTZ.
+void Emitter::emit_loop(const Block& block, std::size_t index) {
+  const Instruction& in = current_->in;
+  load_into(x86::eax, in.s);
+  const Gp count = result(kLcount, x86::ecx);
+  as_.lea(count, x86::ptr(x86::rax, -1));
+  put(kLcount, count);
+  dirty_ |= bit(kLcount);
+  as_.mov(word(offsetof(State, lbeg)), block.next.pc);
+  as_.mov(word(offsetof(State, lend)), static_cast<std::uint32_t>(in.imm));
+  if (in.op != Op::LOOP) {
+    as_.test(x86::eax, x86::eax);
+    const Label skip = as_.newLabel();
+    if (in.op == Op::LOOPNEZ) {
+      as_.jz(skip);
+    } else {
+      as_.jle(skip);
+    }
+    cold([this, skip, target = block.taken, dirty = dirty_] {
+      as_.bind(skip);
+      if (target.block == Target::kOutside) {
+        leave_to(target.pc, dirty);
+      } else {
+        as_.jmp(labels_[static_cast<std::size_t>(target.block)]);
+      }
+    });
+  }
+  go_to(block.next, dirty_, index + 1);
+}
+
+// LEND may be here: a loop that is not over goes back.
+void Emitter::emit_loop_end(const Block& block, std::size_t index) {
+  const Label onward = as_.newLabel();
+  as_.cmp(word(offsetof(State, lend)), block.pc);
+  as_.jne(onward);
+  if (allocated(kLcount)) {
+    as_.test(host(kLcount), host(kLcount));
+    as_.jz(onward);
+    as_.dec(host(kLcount));
+  } else {
+    as_.cmp(home(kLcount), 0);
+    as_.je(onward);
+    as_.dec(home(kLcount));
+  }
+  dirty_ |= bit(kLcount);
+  // Where LBEG is not what the region has seen, the translator finds the way.
+  const Label elsewhere = as_.newLabel();
+  cold([this, elsewhere, dirty = dirty_] {
+    as_.bind(elsewhere);
+    spill(dirty);
+    as_.mov(x86::ecx, word(offsetof(State, lbeg)));
+    as_.mov(word(offsetof(State, pc)), x86::ecx);
+    as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.exit_continue));
+  });
+  if (block.taken.block == Target::kOutside) {
+    as_.jmp(elsewhere);
+  } else {
+    as_.cmp(word(offsetof(State, lbeg)), block.taken.pc);
+    as_.jne(elsewhere);
+    as_.jmp(labels_[static_cast<std::size_t>(block.taken.block)]);
+  }
+  as_.bind(onward);
+  go_to(block.next, dirty_, index + 1);
+}
+
+// --- Entries
+
+void Emitter::emit_entries() {
+  const auto dead = [this](std::uint32_t pc) {
+    const Label label = as_.newLabel();
+    cold([this, label, pc] {
+      as_.bind(label);
+      as_.mov(word(offsetof(State, pc)), pc);
+      as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.exit_continue));
+    });
+    return label;
+  };
+  if (region_.opens_window) {
+    region_entry_ = as_.newLabel();
+    as_.bind(region_entry_);
+    entries_.push_back({region_.pc, region_entry_, dead(region_.pc)});
+    emit_entry_step();
+  }
+  for (std::size_t i = 0; i < region_.blocks.size(); ++i) {
+    const Block& block = region_.blocks[i];
+    if (!block.entry) continue;
+    if (landings_[i].isValid()) {
+      // A call comes back here with the callee's window still open.
+      const unsigned n = landing_increments_[i];
+      const auto ws = x86::word_ptr(
+          x86::rbp, layout_.jit + static_cast<std::int32_t>(offsetof(JitRegisters, windowstart)));
+      const Label bad = as_.newLabel(), wraps = as_.newLabel(), rotated = as_.newLabel();
+      as_.bind(landings_[i]);
+      as_.movzx(x86::eax, ws);
+      as_.rol(x86::ax, n);
+      // The nearest window below has to be n away, else it is an underflow or an illegal instruction.
+      as_.mov(x86::ecx, x86::eax);
+      as_.and_(x86::ecx, (1u << n) - 1);
+      as_.cmp(x86::ecx, 1);
+      as_.jne(bad);
+      as_.and_(x86::eax, ~(1u << n));
+      as_.mov(ws, x86::ax);
+      as_.lea(x86::rax, x86::ptr(x86::rbx, -static_cast<std::int32_t>(16 * n)));
+      as_.mov(x86::rcx, x86::rax);
+      as_.sub(x86::rcx, x86::rbp);
+      as_.cmp(x86::rcx, 16 * (12 - n));
+      as_.ja(wraps);
+      as_.mov(x86::rbx, x86::rax);
+      as_.bind(rotated);
+      cold([=, this] {
+        as_.bind(bad);  // edx: RETW's address
+        as_.add(x86::r14, 1);
+        as_.mov(word(offsetof(State, pc)), x86::edx);
+        as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.exit_interpret));
+        as_.bind(wraps);
+        as_.mov(x86::esi, 0u - n);
+        as_.call(reinterpret_cast<std::uint64_t>(thunks_.rotate));
+        as_.jmp(rotated);
+      });
+    }
+    entry_labels_[i] = as_.newLabel();
+    as_.bind(entry_labels_[i]);
+    entries_.push_back({block.pc, entry_labels_[i], dead(block.pc)});
+    fill(block.live_in);
+    as_.long_().jmp(labels_[i]);
+  }
+}
+
+// ENTRY, at the region's begin: everything is in memory still. The increment is the one that the region was
+// made for; with another one the interpreter has to do it.
+void Emitter::emit_entry_step() {
+  const Instruction& in = region_.entry_step.in;
+  const std::uint32_t pc = region_.pc;
+  const std::uint32_t n = (translator_.core().state().ps & kPsCallinc) >> kPsCallincShift;
+  const auto ws =
+      x86::word_ptr(x86::rbp, layout_.jit + static_cast<std::int32_t>(offsetof(JitRegisters, windowstart)));
+  const Label wraps = as_.newLabel(), rotated = as_.newLabel();
+  as_.sub(x86::r14, 1);
+  as_.js(cold_exit(pc, 1, 0, thunks_.exit_budget));
+  const Label interpret = cold_exit(pc, 1, 0, thunks_.exit_interpret);
+  // Byte 2 of PS: WOE and CALLINC.
+  as_.cmp(x86::byte_ptr(x86::rbp, static_cast<std::int32_t>(offsetof(State, ps) + 2)), 4u | n);
+  as_.jne(interpret);
+  as_.movzx(x86::eax, ws);
+  if (n != 0) {
+    as_.test(x86::eax, (1u << (n + 1)) - 2);
+    as_.jnz(interpret);
+    as_.ror(x86::ax, n);
+  }
+  as_.or_(x86::eax, 1);
+  as_.mov(ws, x86::ax);
+  as_.mov(x86::ecx, x86::dword_ptr(x86::rbx, 4 * in.s));
+  as_.sub(x86::ecx, in.imm);
+  if (n != 0) {
+    as_.lea(x86::rax, x86::ptr(x86::rbx, static_cast<std::int32_t>(16 * n)));
+    as_.lea(x86::rdx, x86::ptr(x86::rbp, 16 * 12));
+    as_.cmp(x86::rax, x86::rdx);
+    as_.ja(wraps);
+    as_.mov(x86::rbx, x86::rax);
+    cold([=, this] {
+      as_.bind(wraps);
+      as_.mov(x86::dword_ptr(x86::rsp), x86::ecx);
+      as_.mov(x86::esi, n);
+      as_.call(reinterpret_cast<std::uint64_t>(thunks_.rotate));
+      as_.mov(x86::ecx, x86::dword_ptr(x86::rsp));
+      as_.jmp(rotated);
+    });
+  }
+  as_.bind(rotated);
+  as_.mov(x86::dword_ptr(x86::rbx, 4 * in.s), x86::ecx);
+}
+
+// --- The result
+
+std::unique_ptr<Translation> Emitter::finish(std::uint8_t* base, std::size_t size) {
+  auto translation = std::make_unique<Translation>();
+  translation->pc = region_.pc;
+  translation->mode = region_.mode;
+  translation->begin = base;
+  translation->end = base + size;
+  translation->ranges = region_.ranges;
+  translation->places.fill(Translation::kNoPlace);
+  for (unsigned reg = 0; reg < kFirstFr; ++reg) {
+    if (!allocated(reg)) continue;
+    const auto at = std::find(kHostRegisters.begin(), kHostRegisters.end(), host_[reg]);
+    translation->places[reg] = static_cast<std::uint8_t>(at - kHostRegisters.begin());
+  }
+  const auto offset = [this](const Label& label) {
+    return static_cast<std::uint32_t>(code_.labelOffset(label));
+  };
+  translation->sites = std::move(sites_);
+  for (const Return& at : returns_) translation->returns.emplace_back(offset(at.at), at.site);
+  for (const AccessMark& at : accesses_)
+    translation->accesses.push_back(
+        {offset(at.at), at.cold ? offset(*at.cold) : Translation::Access::kNoCold, at.site, at.length});
+  std::sort(translation->returns.begin(), translation->returns.end());
+  std::sort(translation->accesses.begin(), translation->accesses.end(),
+            [](const auto& a, const auto& b) { return a.at < b.at; });
+  for (const EntryMark& entry : entries_)
+    translation->entries.push_back({entry.pc, base + offset(entry.host), base + offset(entry.dead)});
+  return translation;
+}
+
+}  // namespace espalier::xtensa::jit::x64

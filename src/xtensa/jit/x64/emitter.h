@@ -1,0 +1,195 @@
+// x86-64 code for one region.
+//
+// Host registers: rbp State (JitRegisters behind it), rbx the present window's a0, r13 the core's memory, r14
+// what remains of the budget; rax, rcx, rdx are free within an instruction. The eight others hold the
+// region's most used guest registers from end to end, xmm2 to xmm15 its FP registers. A guest register that
+// has no host register is in State.
+#pragma once
+
+#include <asmjit/x86.h>
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "xtensa/jit/translator.h"
+
+namespace espalier::xtensa::jit::x64 {
+
+// Code that all regions share.
+struct Thunks {
+  const void* enter = nullptr;  // void(const void* host, State*)
+  const void* exit_continue = nullptr;
+  const void* exit_interpret = nullptr;
+  const void* exit_budget = nullptr;
+  const void* exit_link = nullptr;  // rax: the link
+  const void* slow = nullptr;       // does the instruction of the site that called
+  const void* slow_fp = nullptr;    // the same where FP registers are in host registers
+  const void* native = nullptr;     // runs the native function at State::pc; esi: where it should return to
+  const void* rotate = nullptr;     // esi: by how many windows, where registers wrap
+};
+
+struct HostFeatures {
+  bool bmi2 = false;
+  bool fma = false;
+};
+
+// Offsets from rbp.
+struct Layout {
+  std::int32_t jit = 0;  // of JitRegisters
+};
+
+namespace Inst = asmjit::x86::Inst;
+
+class Emitter {
+ public:
+  Emitter(const Region& region, Translator& translator, const Thunks& thunks, HostFeatures features,
+          Layout layout, asmjit::CodeHolder& code);
+
+  // Emits everything; false if the assembler refused something (a bug, or no memory).
+  bool emit();
+  // After the code has been put at `base`.
+  std::unique_ptr<Translation> finish(std::uint8_t* base, std::size_t size);
+
+ private:
+  using Gp = asmjit::x86::Gp;
+  using Mem = asmjit::x86::Mem;
+  using Label = asmjit::Label;
+
+  // emitter.cpp: registers, blocks and their ends.
+  void allocate();
+  void emit_block(std::size_t index);
+  void emit_end(const Block& block, std::size_t index);
+  void emit_step(const Step& step);
+  void emit_entry_step();
+  void emit_entries();
+  void go_to(const Target& target, RegisterSet dirty, std::size_t from);
+  void leave_to(std::uint32_t pc, RegisterSet dirty);
+  void emit_loop_end(const Block& block, std::size_t index);
+  void emit_loop(const Block& block, std::size_t index);
+  void emit_panes(const Step& step);
+  void spill(RegisterSet dirty);
+  void fill(RegisterSet live);
+  // A way out, put behind the region's code: refunds, spills, sets pc, jumps to `thunk`.
+  Label cold_exit(std::uint32_t pc, unsigned refund, RegisterSet dirty, const void* thunk);
+  // Where the interpreter has to do the present step.
+  Label interpret_here();
+  void cold(std::function<void()> emit) { cold_.push_back(std::move(emit)); }
+
+  // Guest registers.
+  bool allocated(unsigned reg) const { return host_[reg] != kNone; }
+  Gp host(unsigned reg) const { return asmjit::x86::gpd(host_[reg]); }
+  Mem home(unsigned reg) const;  // in State
+  Mem word(std::size_t state_offset) const;
+  Mem jit_word(std::size_t offset) const;
+  Mem jit_quad(std::size_t offset) const;
+  // The register itself, or `scratch` with its value.
+  Gp read(unsigned reg, Gp scratch);
+  // A register or memory operand with its value.
+  asmjit::Operand operand(unsigned reg) const;
+  // Where a result is to be computed: the register itself, or `scratch`; to be followed by put().
+  Gp result(unsigned reg, Gp scratch) const { return allocated(reg) ? host(reg) : scratch; }
+  void put(unsigned reg, Gp value);
+  void put_constant(unsigned reg, std::uint32_t value);
+  void load_into(Gp to, unsigned reg);
+  std::optional<std::uint32_t> constant(unsigned reg) const;
+  void emit_op(asmjit::InstId id, const asmjit::Operand& a, const asmjit::Operand& b) { as_.emit(id, a, b); }
+
+  // emit_integer.cpp
+  bool emit_integer(const Instruction& in);
+  void binary(asmjit::InstId id, const Instruction& in, bool commutes);
+  void scaled_add(const Instruction& in, unsigned shift);
+  void scaled_subtract(const Instruction& in, unsigned shift);
+  void shift_by_sar(const Instruction& in);
+  void set_sar(const Instruction& in);
+  void select(asmjit::InstId cmov, const Instruction& in);
+  void minimum(asmjit::InstId cmov, const Instruction& in);
+  void multiply(const Instruction& in);
+  void divide(const Instruction& in);
+  void shift_right_64(Gp value, Gp amount, bool arithmetic);
+
+  // emit_memory.cpp
+  bool emit_memory(const Instruction& in);
+  void emit_access(const Instruction& in, bool load, unsigned size, bool is_signed);
+  void emit_conditional_store(const Instruction& in);
+  std::uint32_t add_site();
+  void emit_slow_call(std::uint32_t site);
+  // The host instruction that `emit` emits accesses guest memory.
+  template <typename Emit>
+  void access(std::optional<Label> cold_path, std::uint32_t site, Emit emit) {
+    const Label at = as_.newLabel();
+    as_.bind(at);
+    const std::size_t begin = as_.offset();
+    emit();
+    accesses_.push_back({at, cold_path, site, static_cast<std::uint8_t>(as_.offset() - begin)});
+  }
+
+  // emit_branch.cpp
+  void emit_branch(const Instruction& in, Label taken);
+  void emit_call(const Block& block, std::size_t index);
+  void emit_return(const Block& block);
+  void emit_indirect_jump(Gp pc);
+
+  // emit_system.cpp
+  bool emit_system(const Instruction& in);
+  bool emit_boolean(const Instruction& in);
+  void leave_if_interrupted(const Instruction& in);
+
+  const Region& region_;
+  Translator& translator_;
+  const Thunks& thunks_;
+  HostFeatures features_;
+  Layout layout_;
+  asmjit::CodeHolder& code_;
+  asmjit::x86::Assembler as_;
+
+  static constexpr std::uint8_t kNone = 0xff;
+  std::array<std::uint8_t, kRegisters> host_;
+  bool uses_fp_ = false;
+  std::vector<Label> labels_;        // of blocks
+  std::vector<Label> entry_labels_;  // of the code that fills registers and goes to the block
+  std::vector<Label> landings_;      // where a call comes back to its block, by the block behind it
+  std::vector<unsigned> landing_increments_;
+  Label region_entry_;
+  std::vector<std::function<void()>> cold_;
+
+  // While a block is emitted.
+  const Block* block_ = nullptr;
+  std::size_t emitted_next_ = 0;  // the block that will be emitted next
+  unsigned step_ = 0;             // its index in the block
+  const Step* current_ = nullptr;
+  RegisterSet dirty_ = 0;  // allocated registers only
+  unsigned panes_ = 0;
+  std::uint32_t aligned_ = 0;    // AR registers known to be multiples of 4
+  std::uint32_t narrow_ = 0;     // AR registers known to point where bytes may be accessed
+  std::uint32_t constants_ = 0;  // AR registers with known values
+  std::array<std::uint32_t, 16> values_{};
+  struct KnownSar {
+    enum Kind : std::uint8_t { kUnknown, kConstant, kLeft, kRight } kind = kUnknown;
+    std::uint32_t value = 0;  // or the register that SSL, SSR named
+  } sar_;
+
+  struct Return {
+    Label at;
+    std::uint32_t site;
+  };
+  struct AccessMark {
+    Label at;
+    std::optional<Label> cold;
+    std::uint32_t site;
+    std::uint8_t length;
+  };
+  struct EntryMark {
+    std::uint32_t pc;
+    Label host, dead;
+  };
+  std::vector<Site> sites_;
+  std::vector<Return> returns_;
+  std::vector<AccessMark> accesses_;
+  std::vector<EntryMark> entries_;
+};
+
+}  // namespace espalier::xtensa::jit::x64

@@ -170,8 +170,10 @@ void add_options(CLI::App& command, RunOptions& options) {
                         "The guest's time: the host's, or as fast as it can go (default: realtime)",
                         {{"realtime", ClockMode::kRealtime}, {"warp", ClockMode::kWarp}})
       ->group("Machine");
-  add_choice<EngineKind>(command, "--engine", options.engine, "What executes instructions (default: interp)",
-                         {{"interp", EngineKind::kInterpreter}})
+  add_choice<xtensa::Engine>(command, "--engine", options.engine,
+                             "What executes instructions: translated host code where it pays, or the "
+                             "interpreter alone (default: jit on x86-64)",
+                             {{"jit", xtensa::Engine::kJit}, {"interp", xtensa::Engine::kInterpreter}})
       ->group("Machine");
   command.add_option("--rom", options.rom, "A real ESP32 ROM, ELF or dump (default: the built-in one)")
       ->type_name("FILE")

@@ -142,6 +142,7 @@ Result<void> Session::open_machine() {
   machine.flash = std::move(*flash);
   machine.psram_size = options_.psram_size;
   machine.clock = options_.clock;
+  machine.engine = options_.engine;
   machine.chip.efuses = *efuses;
   if (!warp) machine.chip.random_seed = std::random_device()();
   machine.reset_limit = options_.reset_limit;

@@ -11,12 +11,12 @@
 #include "devices/efuse_values.h"
 #include "esp32/machine_clock.h"
 #include "net/publish.h"
+#include "xtensa/core.h"
 
 namespace espalier::cli {
 
 enum class NetMode : std::uint8_t { kUser, kNone };
 using esp32::ClockMode;
-enum class EngineKind : std::uint8_t { kInterpreter };
 
 using devices::MacAddress;
 
@@ -35,7 +35,7 @@ struct RunOptions {
   std::optional<double> timeout_seconds;  // of host time; greater than 0
 
   ClockMode clock = ClockMode::kRealtime;
-  EngineKind engine = EngineKind::kInterpreter;
+  xtensa::Engine engine = xtensa::kDefaultEngine;
   std::string rom;                // a real mask ROM, ELF or dump; empty: the built-in one
   std::optional<MacAddress> mac;  // the chip's base MAC address; default: what --efuse or the emulator says
   std::string efuse;              // file of 124 bytes; empty: a blank chip's

@@ -82,6 +82,10 @@ Machine::Machine(const MachineOptions& options, base::Logger log,
                                                static_cast<xtensa::Environment&>(*this));
         return std::array{cores_[0].get(), cores_[1].get()};
       }()) {
+  for (auto& core : cores_) {
+    if (const auto set = core->set_engine(options.engine); !set && core->index() == 0)
+      log_.warn(base::LogArea::kCpu, "no code is translated, the interpreter executes all of it: {}", set.error());
+  }
   connect();
   chip_->power_on();
   for (unsigned cpu = 0; cpu < cores_.size(); ++cpu) reset_core(cpu);

@@ -44,6 +44,8 @@ struct MachineOptions {
   std::uint32_t psram_size = 0;                      // bytes: 0, 2 MiB or 4 MiB
   ClockMode clock = ClockMode::kRealtime;
   MachineClock::HostClock host_clock;  // realtime; default: CLOCK_MONOTONIC
+  // Where the host cannot do it, the interpreter takes its place and the log says so.
+  xtensa::Engine engine = xtensa::kDefaultEngine;
   ChipOptions chip;
   std::optional<std::uint32_t> reset_limit;  // resets after power-on before the machine stops
 };

@@ -61,6 +61,12 @@ enum class Engine : std::uint8_t {
   kJit,  // code that has become hot is translated to host code, the interpreter does the rest
 };
 
+#if defined(__x86_64__)
+inline constexpr Engine kDefaultEngine = Engine::kJit;
+#else
+inline constexpr Engine kDefaultEngine = Engine::kInterpreter;
+#endif
+
 // What an engine has done since the core was made.
 struct EngineStats {
   std::uint64_t translated_regions = 0;       // pieces of guest code, each mostly a function

@@ -64,7 +64,7 @@ class Discovery {
     if (is_entry(first)) {
       if (!region_.mode.windows || first.s > 3) return {};
       region_.opens_window = true;
-      region_.entry_step = {start, first};
+      region_.entry_step = {start, first, registers_of(first)};
       add_range(start, start + first.length);
       start += first.length;
       // A loop that ends behind ENTRY is nobody's code.
@@ -199,7 +199,7 @@ class Discovery {
           break;
         }
         const Instruction& in = found->second;
-        region_.steps.push_back({block.end_pc, in});
+        region_.steps.push_back({block.end_pc, in, registers_of(in)});
         ++block.count;
         block.end_pc += in.length;
         block.end = end_of(in);
@@ -299,8 +299,7 @@ void find_live(Region& region) {
       for (const int to : successors(block)) live |= region.blocks[static_cast<std::size_t>(to)].live_in;
       if (block.end == End::kLoopEnd) live |= bit(kLcount);
       for (unsigned n = block.count; n-- > 0;) {
-        const Instruction& in = region.steps[block.first + n].in;
-        const RegisterUse use = registers_of(in);
+        const auto& [pc, in, use] = region.steps[block.first + n];
         const bool exact = needs_exact_state(in) || panes_of(in) > block.panes_in;
         if (exact) live |= dirty_after(region, block, n + 1);
         live = (live & ~use.writes) | use.reads;
@@ -345,7 +344,7 @@ void find_weights(Region& region) {
     for (unsigned i = 0; i < block.depth; ++i) weight *= 8;
     if (block.end == End::kLoopEnd) count(bit(kLcount), 2 * weight);
     for (unsigned n = 0; n < block.count; ++n) {
-      const RegisterUse use = registers_of(region.steps[block.first + n].in);
+      const RegisterUse& use = region.steps[block.first + n].use;
       count(use.reads, weight);
       count(use.writes, weight);
     }
@@ -360,7 +359,7 @@ Mode Mode::of(std::uint32_t ps) {
 
 RegisterSet dirty_after(const Region& region, const Block& block, unsigned steps) {
   RegisterSet dirty = block.dirty_in;
-  for (unsigned n = 0; n < steps; ++n) dirty |= registers_of(region.steps[block.first + n].in).writes;
+  for (unsigned n = 0; n < steps; ++n) dirty |= region.steps[block.first + n].use.writes;
   if (block.end == End::kLoopEnd) dirty |= bit(kLcount);
   return dirty;
 }

@@ -45,6 +45,7 @@ bool needs_exact_state(const Instruction& in);
 struct Step {
   std::uint32_t pc = 0;
   Instruction in;
+  RegisterUse use;
 };
 
 // How a block ends. `next` and `taken` are where it goes on.

@@ -1,6 +1,7 @@
 #include "xtensa/jit/translator.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "xtensa/interpreter.h"
@@ -53,7 +54,10 @@ Translator::Translator(Core& core, const CodeSource& source, std::unique_ptr<Cod
   registers_.translator = this;
 }
 
-Translator::~Translator() = default;
+Translator::~Translator() {
+  if (getenv("JSTAT"))
+    fprintf(stderr, "regions %lu steps %lu bytes %lu flushes %lu entries %lu chained %lu slow %lu faults %lu instr %lu\n", stats_.translated_regions, stats_.translated_instructions, stats_.code_bytes, stats_.flushes, stats_.entries, stats_.chained_exits, stats_.slow_accesses, stats_.faults, core_.instructions());
+}
 
 // --- Running
 
@@ -127,15 +131,17 @@ bool Translator::slow_path(SlowFrame& frame, const std::uint8_t* return_address)
            : reg == kLcount ? state.lcount
                             : state.fr[reg - kFirstFr];
   };
-  for (unsigned reg = 0; reg < kRegisters; ++reg) {
-    if ((site.dirty & bit(reg)) == 0 || translation->places[reg] == Translation::kNoPlace) continue;
-    home(reg) = reg < kFirstFr ? static_cast<std::uint32_t>(frame.gpr[translation->places[reg]])
-                               : frame.fr[translation->places[reg]];
+  for (RegisterSet set = site.dirty; set != 0; set &= set - 1) {
+    const auto reg = static_cast<unsigned>(std::countr_zero(set));
+    const std::uint8_t place = translation->places[reg];
+    if (place == Translation::kNoPlace) continue;
+    home(reg) = reg < kFirstFr ? static_cast<std::uint32_t>(frame.gpr[place]) : frame.fr[place];
   }
   sync(site.pc, site.rest + 1u);
   const Instruction in = site.in;
   const std::uint32_t next = site.pc + in.length;
   const unsigned rest = site.rest;
+  const RegisterSet writes = site.writes;
   const auto stop = [this] {
     registers_.synced = true;
     registers_.exit = Exit::kContinue;
@@ -161,14 +167,15 @@ bool Translator::slow_path(SlowFrame& frame, const std::uint8_t* return_address)
     return stop();
   }
   registers_.left = core_.left_ - rest;
-  for (unsigned reg = 0; reg < kRegisters; ++reg) {
-    if ((registers_of(in).writes & bit(reg)) == 0) continue;
+  for (RegisterSet set = writes; set != 0; set &= set - 1) {
+    const auto reg = static_cast<unsigned>(std::countr_zero(set));
+    const std::uint8_t place = translation->places[reg];
     frame.result = home(reg);
-    if (translation->places[reg] == Translation::kNoPlace) continue;
+    if (place == Translation::kNoPlace) continue;
     if (reg < kFirstFr) {
-      frame.gpr[translation->places[reg]] = home(reg);
+      frame.gpr[place] = home(reg);
     } else {
-      frame.fr[translation->places[reg]] = home(reg);
+      frame.fr[place] = home(reg);
     }
   }
   return false;

@@ -27,7 +27,8 @@ namespace espalier::xtensa::jit {
 // instruction.
 struct Site {
   std::uint32_t pc = 0;
-  std::uint64_t dirty = 0;  // registers that are newer in the host's registers than in memory
+  RegisterSet dirty = 0;   // registers that are newer in the host's registers than in memory
+  RegisterSet writes = 0;  // registers that the instruction changes
   Instruction in;
   std::uint8_t rest = 0;  // instructions of the block that come after this one
 };

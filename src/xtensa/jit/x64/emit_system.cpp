@@ -15,7 +15,7 @@ static_assert(kInterruptLines[14].kind == InterruptKind::kNmi);
 
 // An interrupt may have become ready: the interpreter looks, between this step and the next.
 void Emitter::leave_if_interrupted(const Instruction& in) {
-  const RegisterSet dirty = dirty_ | registers_of(in).writes;
+  const RegisterSet dirty = dirty_ | current_->use.writes;
   const std::uint32_t next = current_->pc + in.length;
   const Label out = cold_exit(next, block_->count - 1 - step_, dirty, thunks_.exit_continue);
   as_.mov(x86::eax, word(offsetof(State, intenable)));

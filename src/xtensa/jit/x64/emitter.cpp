@@ -203,7 +203,7 @@ void Emitter::emit_block(std::size_t index) {
     const bool last = step_ + 1 == block.count;
     if (last && block.end != End::kFall && block.end != End::kInterpret) break;
     emit_step(step);
-    const RegisterSet writes = registers_of(step.in).writes;
+    const RegisterSet writes = step.use.writes;
     dirty_ |= writes;
     if (sar_.kind != KnownSar::kUnknown && sar_.kind != KnownSar::kConstant &&
         (writes & bit(sar_.value)) != 0)

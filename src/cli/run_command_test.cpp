@@ -148,7 +148,7 @@ TEST(RunCommand, RefusesValuesThatMeanNothing) {
   expect_refused({"--demo", "-p", "99999:80"}, "--publish");
   expect_refused({"--demo", "--net", "tap"}, "--net: 'tap' is none of user, none");
   expect_refused({"--demo", "--clock", "slow"}, "realtime, warp");
-  expect_refused({"--demo", "--engine", "tcg"}, "--engine: 'tcg' is none of interp, jit");
+  expect_refused({"--demo", "--engine", "tcg"}, "--engine: 'tcg' is none of jit, interp");
   expect_refused({"--demo", "--psram", "8M"}, "0, 2M, 4M");
   expect_refused({"--demo", "--cpus", "3"}, "1, 2");
   expect_refused({"--demo", "--flash-size", "3M"}, "--flash-size");

@@ -22,6 +22,20 @@ using testing::RandomProgram;
 using testing::Side;
 using testing::Slicing;
 
+// Translated code, made at once or where it has become warm.
+void translate(Core& core, unsigned threshold) {
+  core.set_jit_threshold(threshold);
+  (void)core.set_engine(Engine::kJit);  // a host without it compares the interpreter with itself
+}
+
+std::vector<Side> engines(std::uint64_t seed) {
+  testing::Random random(seed + 5);
+  const unsigned threshold = random.chance(50) ? 1 : 2 + static_cast<unsigned>(random.next64() % 20);
+  return {{"interpreted", Slicing::kWhole, {}},
+          {"translated", random.chance(50) ? Slicing::kWhole : Slicing::kRandom,
+           [threshold](Core& core) { translate(core, threshold); }}};
+}
+
 std::vector<Side> sides(std::uint64_t seed) {
   testing::Random random(seed + 3);
   std::vector<Side> all = {{"whole", Slicing::kWhole, {}}};
@@ -54,9 +68,9 @@ void name_seed(int signal) {
   std::raise(signal);
 }
 
-void run_programs(std::uint64_t first, std::uint64_t count) {
+void run_programs(const ProgramComparison::Choose& choose, std::uint64_t first, std::uint64_t count) {
   constexpr unsigned kEnough = 3;
-  ProgramComparison comparison(sides);
+  ProgramComparison comparison(choose);
   if (std::getenv("ESPALIER_RANDOM_ISOLATED") != nullptr) {
     comparison.isolate();
   } else if (!kSanitized) {
@@ -79,13 +93,23 @@ std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 0);
 }
 
-class GeneratedPrograms : public ::testing::TestWithParam<unsigned> {};
 constexpr std::uint64_t kShards = 10;
 
+class GeneratedPrograms : public ::testing::TestWithParam<unsigned> {
+ protected:
+  // This shard's part of `all` programs.
+  static void run_shard(const ProgramComparison::Choose& choose, std::uint64_t all) {
+    all = number_from("ESPALIER_RANDOM_PROGRAMS", all);
+    const std::uint64_t begin = all * GetParam() / kShards, end = all * (GetParam() + 1) / kShards;
+    run_programs(choose, number_from("ESPALIER_RANDOM_SEED", 0) + begin, end - begin);
+  }
+};
+
 TEST_P(GeneratedPrograms, TheSameHoweverTheyAreCutUp) {
-  const std::uint64_t all = number_from("ESPALIER_RANDOM_PROGRAMS", kSanitized ? 10'000 : 100'000);
-  const std::uint64_t begin = all * GetParam() / kShards, end = all * (GetParam() + 1) / kShards;
-  run_programs(number_from("ESPALIER_RANDOM_SEED", 0) + begin, end - begin);
+  run_shard(sides, kSanitized ? 5'000 : 20'000);
+}
+TEST_P(GeneratedPrograms, TheSameWhenTranslated) {
+  run_shard(engines, kSanitized ? 5'000 : 100'000);
 }
 INSTANTIATE_TEST_SUITE_P(Shards, GeneratedPrograms, ::testing::Range(0u, unsigned{kShards}));
 

@@ -5,7 +5,7 @@ namespace espalier::xtensa::jit {
 
 class Translator;
 
-// Once a process; signals that no translated code has caused go to whoever handled them before.
+// For the process; signals that no translated code has caused go to whoever handled them before.
 void install_fault_handler();
 
 // While it lives, faults on this thread may come from the translator's code.

@@ -19,14 +19,14 @@ enum class Exit : std::uint32_t {
 
 // Where a call comes back to: kept for each window that a call may open, beside its registers.
 struct ReturnLink {
-  std::uint32_t a0 = 0;  // what RETW must find in a0 for `host` to be right; 0: nothing
+  std::uint32_t a0 = 0;  // what RETW must find in a0 for `host` to be right
   std::uint32_t unused = 0;
   const void* host = nullptr;
 };
 
 // Where indirect jumps go, by a hash of the guest address.
 struct JumpEntry {
-  std::uint32_t pc = 1;  // odd and small: no address of code here
+  std::uint32_t pc = 0;
   std::uint32_t unused = 0;
   const void* host = nullptr;
 };

@@ -37,6 +37,7 @@ std::unique_ptr<Translator> Translator::create(Core& core, const CodeSource& sou
     why = "there is no translator for this host";
     return nullptr;
   }
+  translator->forget_ways();
   translator->code_begin_ = translator->arena_->allocate(0);
   install_fault_handler();
   return translator;
@@ -56,7 +57,11 @@ Translator::Translator(Core& core, const CodeSource& source, std::unique_ptr<Cod
 
 Translator::~Translator() {
   if (getenv("JSTAT"))
-    fprintf(stderr, "regions %lu steps %lu bytes %lu flushes %lu entries %lu chained %lu slow %lu faults %lu instr %lu\n", stats_.translated_regions, stats_.translated_instructions, stats_.code_bytes, stats_.flushes, stats_.entries, stats_.chained_exits, stats_.slow_accesses, stats_.faults, core_.instructions());
+    fprintf(
+        stderr,
+        "regions %lu steps %lu bytes %lu flushes %lu entries %lu chained %lu slow %lu faults %lu instr %lu\n",
+        stats_.translated_regions, stats_.translated_instructions, stats_.code_bytes, stats_.flushes,
+        stats_.entries, stats_.chained_exits, stats_.slow_accesses, stats_.faults, core_.instructions());
 }
 
 // --- Running
@@ -324,10 +329,15 @@ void Translator::kill(Translation& translation) {
       entries_.erase(found);
     stale_[at].push_back(entry.host);
   }
-  for (JumpEntry& jump : jumps_) jump = {};
-  for (ReturnLink& link : registers_.links) link = {};
-  pending_link_ = nullptr;
+  forget_ways();
   core_.attention_ |= Core::kAttentionCode;
+}
+
+// Of returns and indirect jumps.
+void Translator::forget_ways() {
+  for (JumpEntry& jump : jumps_) jump = {.host = backend_->jump_miss()};
+  for (ReturnLink& link : registers_.links) link = {.host = backend_->return_miss()};
+  pending_link_ = nullptr;
 }
 
 bool Translator::invalidate(std::uint32_t address, std::uint32_t size) {
@@ -382,9 +392,7 @@ void Translator::flush() {
   pages_.clear();
   stale_.clear();
   hopeless_.clear();
-  for (JumpEntry& jump : jumps_) jump = {};
-  for (ReturnLink& link : registers_.links) link = {};
-  pending_link_ = nullptr;
+  forget_ways();
   arena_->reset_to(code_begin_);
 }
 

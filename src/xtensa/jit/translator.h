@@ -118,6 +118,7 @@ class Translator {
   const void* find(std::uint32_t pc, Mode mode) const;
   const void* translate(std::uint32_t pc, Mode mode);
   void flush();
+  void forget_ways();
   void kill(Translation& translation);
   Translation* translation_at(const std::uint8_t* host);
   static std::uint64_t key(std::uint32_t pc, Mode mode) { return std::uint64_t{mode.index()} << 32 | pc; }
@@ -150,6 +151,10 @@ class Backend {
   virtual std::unique_ptr<Translation> translate(const Region& region, Translator& translator) = 0;
   // Runs code at `host` until it exits.
   virtual void run(const void* host, JitRegisters& registers) = 0;
+  // What ReturnLink::host is where nothing is known.
+  virtual const void* return_miss() const = 0;
+  // The same for JumpEntry::host.
+  virtual const void* jump_miss() const = 0;
   // Makes the jump of a link, or the begin of an entry, lead to `host`.
   virtual void patch_jump(std::uint8_t* at, const void* host) = 0;
   // Puts a call of the slow path over the access at `at`, which is `length` bytes long. Returns the return

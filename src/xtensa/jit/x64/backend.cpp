@@ -86,6 +86,15 @@ class X64Backend final : public Backend {
     const Label exit_interpret = exit_with(Exit::kInterpret);
     const Label exit_budget = exit_with(Exit::kBudget);
 
+    const Label return_miss = here();
+    as.add(x86::r14, 1);
+    as.mov(x86::dword_ptr(x86::rbp, static_cast<std::int32_t>(offsetof(State, pc))), x86::edx);
+    as.jmp(exit_interpret);
+
+    const Label jump_miss = here();
+    as.mov(x86::dword_ptr(x86::rbp, static_cast<std::int32_t>(offsetof(State, pc))), x86::ecx);
+    as.jmp(exit_continue);
+
     const auto save_own = [&] {
       as.mov(jit(offsetof(JitRegisters, left)), x86::r14);
       as.mov(jit(offsetof(JitRegisters, window)), x86::rbx);
@@ -161,6 +170,8 @@ class X64Backend final : public Backend {
                .slow = at(slow),
                .slow_fp = at(slow_fp),
                .native = at(native),
+               .return_miss = at(return_miss),
+               .jump_miss = at(jump_miss),
                .rotate = at(rotate_thunk)};
     return true;
   }
@@ -184,6 +195,10 @@ class X64Backend final : public Backend {
     reinterpret_cast<void (*)(const void*, State*)>(const_cast<void*>(thunks_.enter))(
         host, &translator_.core().state());
   }
+
+  const void* return_miss() const override { return thunks_.return_miss; }
+
+  const void* jump_miss() const override { return thunks_.jump_miss; }
 
   void patch_jump(std::uint8_t* at, const void* host) override { put_relative(at, 0xe9, host); }
 

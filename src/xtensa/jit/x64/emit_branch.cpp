@@ -116,24 +116,18 @@ void Emitter::emit_branch(const Instruction& in, Label taken) {
   }
 }
 
-// The table knows translations of ordinary code only.
-void Emitter::emit_indirect_jump(Gp pc) {
-  const bool ordinary = region_.mode.windows && region_.mode.loops;
-  const Label miss = as_.newLabel();
-  cold([=, this] {
-    as_.bind(miss);
-    as_.mov(word(offsetof(State, pc)), pc);
-    as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.exit_continue));
-  });
-  if (!ordinary) {
+// To the address in ecx. The table knows translations of ordinary code only.
+void Emitter::emit_indirect_jump() {
+  const auto miss = reinterpret_cast<std::uint64_t>(thunks_.jump_miss);
+  if (!region_.mode.windows || !region_.mode.loops) {
     as_.jmp(miss);
     return;
   }
-  as_.lea(x86::eax, x86::ptr(pc.r64(), pc.r64(), 0));
-  as_.add(x86::eax, x86::eax);
+  as_.mov(x86::eax, x86::ecx);
+  as_.shl(x86::eax, 2);
   as_.and_(x86::eax, ((1u << kJumpBits) - 1) * static_cast<std::uint32_t>(sizeof(JumpEntry)));
   as_.add(x86::rax, jit_quad(offsetof(JitRegisters, jumps)));
-  as_.cmp(x86::dword_ptr(x86::rax, offsetof(JumpEntry, pc)), pc);
+  as_.cmp(x86::dword_ptr(x86::rax, offsetof(JumpEntry, pc)), x86::ecx);
   as_.jne(miss);
   as_.jmp(x86::qword_ptr(x86::rax, offsetof(JumpEntry, host)));
 }
@@ -170,7 +164,7 @@ void Emitter::emit_call(const Block& block, std::size_t) {
     }
   }
   if (indirect) {
-    emit_indirect_jump(x86::ecx);
+    emit_indirect_jump();
     return;
   }
   if (translator_.is_native(block.taken.pc)) {
@@ -196,7 +190,7 @@ void Emitter::emit_return(const Block& block) {
   if (in.op == Op::RET || in.op == Op::RET_N) {
     load_into(x86::ecx, 0);
     spill(dirty_);
-    emit_indirect_jump(x86::ecx);
+    emit_indirect_jump();
     return;
   }
   const std::uint32_t pc = current_->pc;

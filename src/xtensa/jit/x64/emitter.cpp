@@ -274,7 +274,7 @@ void Emitter::emit_end(const Block& block, std::size_t index) {
     case End::kJumpX:
       load_into(x86::ecx, current_->in.s);
       spill(dirty_);
-      emit_indirect_jump(x86::ecx);
+      emit_indirect_jump();
       return;
   }
 }
@@ -370,7 +370,7 @@ void Emitter::emit_entries() {
       const unsigned n = landing_increments_[i];
       const auto ws = x86::word_ptr(
           x86::rbp, layout_.jit + static_cast<std::int32_t>(offsetof(JitRegisters, windowstart)));
-      const Label bad = as_.newLabel(), wraps = as_.newLabel(), rotated = as_.newLabel();
+      const Label wraps = as_.newLabel(), rotated = as_.newLabel();
       as_.bind(landings_[i]);
       as_.movzx(x86::eax, ws);
       as_.rol(x86::ax, n);
@@ -378,7 +378,7 @@ void Emitter::emit_entries() {
       as_.mov(x86::ecx, x86::eax);
       as_.and_(x86::ecx, (1u << n) - 1);
       as_.cmp(x86::ecx, 1);
-      as_.jne(bad);
+      as_.jne(reinterpret_cast<std::uint64_t>(thunks_.return_miss));
       as_.and_(x86::eax, ~(1u << n));
       as_.mov(ws, x86::ax);
       as_.lea(x86::rax, x86::ptr(x86::rbx, -static_cast<std::int32_t>(16 * n)));
@@ -389,10 +389,6 @@ void Emitter::emit_entries() {
       as_.mov(x86::rbx, x86::rax);
       as_.bind(rotated);
       cold([=, this] {
-        as_.bind(bad);  // edx: RETW's address
-        as_.add(x86::r14, 1);
-        as_.mov(word(offsetof(State, pc)), x86::edx);
-        as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.exit_interpret));
         as_.bind(wraps);
         as_.mov(x86::esi, 0u - n);
         as_.call(reinterpret_cast<std::uint64_t>(thunks_.rotate));

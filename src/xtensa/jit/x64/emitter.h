@@ -25,11 +25,13 @@ struct Thunks {
   const void* exit_continue = nullptr;
   const void* exit_interpret = nullptr;
   const void* exit_budget = nullptr;
-  const void* exit_link = nullptr;  // rax: the link
-  const void* slow = nullptr;       // does the instruction of the site that called
-  const void* slow_fp = nullptr;    // the same where FP registers are in host registers
-  const void* native = nullptr;     // runs the native function at State::pc; esi: where it should return to
-  const void* rotate = nullptr;     // esi: by how many windows, where registers wrap
+  const void* exit_link = nullptr;    // rax: the link
+  const void* slow = nullptr;         // does the instruction of the site that called
+  const void* slow_fp = nullptr;      // the same where FP registers are in host registers
+  const void* native = nullptr;       // runs the native function at State::pc; esi: where it should return to
+  const void* return_miss = nullptr;  // edx: the address of a RETW that the interpreter has to do
+  const void* jump_miss = nullptr;    // ecx: where to go on
+  const void* rotate = nullptr;       // esi: by how many windows, where registers wrap
 };
 
 struct HostFeatures {
@@ -131,7 +133,7 @@ class Emitter {
   void emit_branch(const Instruction& in, Label taken);
   void emit_call(const Block& block, std::size_t index);
   void emit_return(const Block& block);
-  void emit_indirect_jump(Gp pc);
+  void emit_indirect_jump();
 
   // emit_system.cpp
   bool emit_system(const Instruction& in);

@@ -201,8 +201,8 @@ Stop Core::Interpreter::execute(Handlers* handlers) {
   std::uint32_t address = 0;  // of a load or store, for the slow paths; its size and value
   std::uint32_t value = 0;
   unsigned size = 0;
-  // Which code is translated code's: none (the budget is nearly used up, or things are watched that it does not
-  // look at), or none for a block.
+  // Which code is translated code's: none (the budget is nearly used up, or things are watched that it does
+  // not look at), or none for a block.
   bool cold = false;
   bool cold_once = false;
 
@@ -230,7 +230,7 @@ dispatch:
   if (s->lend != last_lend_) add_loop_end(last_lend_ = s->lend);
   if (single) goto single_step;
   if (translator_ != nullptr) {
-    if (s->ibreakenable != 0 || core.watching_data() || executes_only(*s)) cold = true;
+    if ((s->ibreakenable | s->icountlevel) != 0 || core.watching_data() || executes_only(*s)) cold = true;
     if (!cold && !cold_once && translator_->enter(false)) goto translated;
   }
   if (!flush_pending_) {

@@ -184,7 +184,7 @@ class X64Backend final : public Backend {
         code.init(asmjit::Environment::host(), reinterpret_cast<std::uint64_t>(base)) != kErrorOk)
       return nullptr;
     Emitter emitter(region, translator, thunks_, features_, layout_, code);
-    if (!emitter.emit()) return nullptr;
+    emitter.emit();
     if (code.flatten() != kErrorOk || code.resolveUnresolvedLinks() != kErrorOk) return nullptr;
     const std::size_t size = code.codeSize();
     if (arena.allocate(size) != base || !place(code, base, size)) return nullptr;
@@ -221,6 +221,7 @@ class X64Backend final : public Backend {
 
   static bool place(CodeHolder& code, std::uint8_t* base, std::size_t size) {
     if (code.flatten() != kErrorOk || code.resolveUnresolvedLinks() != kErrorOk) return false;
+    if (code.hasUnresolvedLinks()) return false;
     if (code.relocateToBase(reinterpret_cast<std::uint64_t>(base)) != kErrorOk) return false;
     return code.codeSize() <= size && code.copyFlattenedData(base, size) == kErrorOk;
   }

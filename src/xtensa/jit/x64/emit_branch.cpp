@@ -152,10 +152,13 @@ void Emitter::emit_call(const Block& block, std::size_t) {
     // Where RETW will come back to, if all goes as usual.
     const bool comes_back =
         region_.mode.windows && region_.mode.loops && block.next.block != Target::kOutside && next >> 30 == 1;
-    if (comes_back) {
-      const auto to = static_cast<std::size_t>(block.next.block);
+    const auto to = static_cast<std::size_t>(block.next.block);
+    // Code that is decoded from two beginnings may call twice from before the same instruction.
+    if (comes_back && !landings_[to].isValid()) {
       landings_[to] = as_.newLabel();
       landing_increments_[to] = n;
+    }
+    if (comes_back && landing_increments_[to] == n) {
       as_.lea(x86::rax, x86::ptr(landings_[to]));
       as_.mov(x86::qword_ptr(x86::rbx,
                              link_offset(layout_, n) + static_cast<std::int32_t>(offsetof(ReturnLink, host))),

@@ -53,7 +53,7 @@ void Emitter::allocate() {
   }
 }
 
-bool Emitter::emit() {
+void Emitter::emit() {
   allocate();
   for (std::size_t i = 0; i < region_.blocks.size(); ++i) {
     emitted_next_ = i + 1;
@@ -65,7 +65,6 @@ bool Emitter::emit() {
     const auto emit_cold = std::move(cold_[i]);
     emit_cold();
   }
-  return true;
 }
 
 // --- Guest registers

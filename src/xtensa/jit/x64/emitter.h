@@ -51,8 +51,7 @@ class Emitter {
   Emitter(const Region& region, Translator& translator, const Thunks& thunks, HostFeatures features,
           Layout layout, asmjit::CodeHolder& code);
 
-  // Emits everything; false if the assembler refused something (a bug, or no memory).
-  bool emit();
+  void emit();
   // After the code has been put at `base`.
   std::unique_ptr<Translation> finish(std::uint8_t* base, std::size_t size);
 

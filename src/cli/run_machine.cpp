@@ -266,7 +266,10 @@ bool Session::offer_input(bool idle) {
 void Session::print_stats() {
   const esp32::SchedulerStats& scheduler = machine_->scheduler().stats();
   RunStats stats;
-  for (unsigned cpu = 0; cpu < 2; ++cpu) stats.instructions[cpu] = machine_->core(cpu).instructions();
+  for (unsigned cpu = 0; cpu < 2; ++cpu) {
+    stats.instructions[cpu] = machine_->core(cpu).instructions();
+    stats.engine += machine_->core(cpu).engine_stats();
+  }
   stats.guest_ns = scheduler.guest_ns;
   stats.timers_ns = scheduler.timers_ns;
   stats.idle_ns = idle_ns_;

@@ -32,6 +32,14 @@ std::string format_stats(const RunStats& stats) {
   row("turns", fmt::format("{}, {} of them short for a core that polls", stats.turns, stats.polling_turns));
   count("slow-path accesses", stats.slow_accesses);
   count("resets", stats.resets);
+  count("regions translated", stats.engine.translated_regions);
+  count("their instructions", stats.engine.translated_instructions);
+  count("host code bytes", stats.engine.code_bytes);
+  count("times thrown away", stats.engine.flushes);
+  count("translations entered", stats.engine.entries);
+  count("chained exits", stats.engine.chained_exits);
+  count("out-of-line accesses", stats.engine.slow_accesses);
+  count("accesses re-routed", stats.engine.faults);
   return text;
 }
 

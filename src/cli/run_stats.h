@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "xtensa/core.h"
+
 namespace espalier::cli {
 
 struct RunStats {
@@ -17,6 +19,7 @@ struct RunStats {
   std::uint64_t polling_turns = 0;
   std::uint64_t slow_accesses = 0;
   std::uint32_t resets = 0;
+  xtensa::EngineStats engine;  // of both cores together
 };
 
 // Lines of "name value", each ended by a line feed.

@@ -78,6 +78,18 @@ Core::Core(unsigned index, std::uint32_t prid, MemoryView memory, Environment& e
 
 Core::~Core() = default;
 
+EngineStats& EngineStats::operator+=(const EngineStats& other) {
+  translated_regions += other.translated_regions;
+  translated_instructions += other.translated_instructions;
+  code_bytes += other.code_bytes;
+  flushes += other.flushes;
+  entries += other.entries;
+  chained_exits += other.chained_exits;
+  slow_accesses += other.slow_accesses;
+  faults += other.faults;
+  return *this;
+}
+
 std::expected<void, std::string> Core::set_engine(Engine engine) {
   if (engine == this->engine()) return {};
   std::unique_ptr<jit::Translator> translator;

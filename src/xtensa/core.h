@@ -77,6 +77,8 @@ struct EngineStats {
   std::uint64_t chained_exits = 0;            // ways out that were made to lead to another translation
   std::uint64_t slow_accesses = 0;            // out-of-line instructions of translated code
   std::uint64_t faults = 0;                   // accesses that were re-routed to the slow path
+
+  EngineStats& operator+=(const EngineStats& other);
 };
 
 class Core {

@@ -55,14 +55,7 @@ Translator::Translator(Core& core, const CodeSource& source, std::unique_ptr<Cod
   registers_.translator = this;
 }
 
-Translator::~Translator() {
-  if (getenv("JSTAT"))
-    fprintf(
-        stderr,
-        "regions %lu steps %lu bytes %lu flushes %lu entries %lu chained %lu slow %lu faults %lu instr %lu\n",
-        stats_.translated_regions, stats_.translated_instructions, stats_.code_bytes, stats_.flushes,
-        stats_.entries, stats_.chained_exits, stats_.slow_accesses, stats_.faults, core_.instructions());
-}
+Translator::~Translator() = default;
 
 // --- Running
 

@@ -285,6 +285,7 @@ void Session::print_stats() {
 // is there already comes first, then the time is skipped.
 void Session::wait() {
   if (offer_input(true)) return;
+  if (network_ && network_->guest_idle()) return;
   std::uint64_t limit = base::EventLoop::kForever;
   const std::uint64_t began = options_.stats || deadline_ns_ != 0 ? base::EventLoop::now_ns() : 0;
   if (deadline_ns_ != 0) limit = deadline_ns_ > began ? deadline_ns_ - began : 0;

@@ -201,7 +201,7 @@ inline Bytes udp_data(Frame f) {
   return {f.begin() + 42, f.begin() + 34 + get16(f, 38)};
 }
 
-// One TCP connection of the guest's, acknowledging all it gets at once.
+// One TCP connection of the guest's, acknowledging all it gets at once or with the next data it sends.
 class GuestTcp {
  public:
   static constexpr std::uint8_t kFin = 1, kSyn = 2, kRst = 4, kPsh = 8, kAck = 16;
@@ -209,6 +209,7 @@ class GuestTcp {
   GuestTcp(FakeGuest& guest, std::uint16_t port) : guest_(guest), port_(port) {}
 
   std::uint16_t window = 5744;  // as lwIP on the ESP32
+  bool delays_acks = false;
   bool peer_closed = false;
   bool reset = false;
   std::string received;
@@ -242,6 +243,7 @@ class GuestTcp {
     segment(kPsh | kAck, bytes(text));
     next_ += static_cast<std::uint32_t>(text.size());
   }
+  std::uint32_t next_sequence() const { return next_; }
   void close() {
     segment(kFin | kAck, {});
     ++next_;
@@ -269,7 +271,7 @@ class GuestTcp {
         ++acknowledged_;
         peer_closed = true;
       }
-      if (!data.empty() || (flags(f) & kFin)) segment(kAck, {});
+      if (!delays_acks && (!data.empty() || (flags(f) & kFin))) segment(kAck, {});
     }
   }
   bool receive(std::size_t size) {

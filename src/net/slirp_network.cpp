@@ -26,6 +26,9 @@ constexpr std::size_t kMostWaiting = 1024;
 // libslirp's answer when it has no timer running: it asks to be called each second, for nothing.
 constexpr std::uint32_t kNoTimer = 1000;
 
+// For so long the guest may go on with its answer before libslirp acknowledges the beginning.
+constexpr std::uint64_t kAckDelay = kNsPerMs;
+
 constexpr std::uint16_t kTypeIpv4 = 0x0800;
 constexpr std::uint16_t kTypeArp = 0x0806;
 constexpr std::uint16_t kTypeIpv6 = 0x86dd;
@@ -88,7 +91,7 @@ struct SlirpNetwork::Callbacks {
   static SlirpNetwork& self(void* opaque) { return *static_cast<SlirpNetwork*>(opaque); }
 
   static ssize_t send_packet(const void* data, std::size_t size, void* opaque) {
-    self(opaque).to_guest({static_cast<const std::uint8_t*>(data), size});
+    self(opaque).from_slirp({static_cast<const std::uint8_t*>(data), size});
     return static_cast<ssize_t>(size);
   }
   static void guest_error(const char* message, void* opaque) {
@@ -144,6 +147,8 @@ struct SlirpNetwork::Callbacks {
 SlirpNetwork::SlirpNetwork(EventLoop& loop, const base::Logger& log)
     : loop_(loop),
       log_(log),
+      ack_timer_(loop, [this] { guest_idle(); }),
+      syn_timer_(loop, [this] { repeat_syns(); }),
       timer_(loop, [this] { run_timers(); }),
       hook_(loop, [this] { update_watches(); }) {
   base::ignore_sigpipe();  // libslirp writes to sockets without MSG_NOSIGNAL
@@ -232,8 +237,22 @@ void SlirpNetwork::attach(EthernetPort* port) {
 
 // ---- Towards the guest ----
 
-void SlirpNetwork::to_guest(Frame frame) {
+void SlirpNetwork::from_slirp(Frame frame) {
   if (!link_up_ || !port_) return;  // as on a cable with nobody at its end
+  if (const auto segment = TcpSegment::parse(frame)) {
+    acks_.to_guest(*segment);
+    if (segment->flags & TcpSegment::kSyn) {
+      syns_.to_guest(frame, *segment, EventLoop::now_ns());
+      arm_syn_timer();
+    } else {
+      syns_.to_guest(frame, *segment, 0);
+    }
+  }
+  to_guest(frame);
+}
+
+void SlirpNetwork::to_guest(Frame frame) {
+  ++given_;
   if (outbound_.empty() && port_->can_receive()) {
     port_->receive(frame);
     return;
@@ -257,9 +276,44 @@ void SlirpNetwork::deliver() {
   if (held && outbound_.size() < kHoldBack) changed_ = true;
 }
 
+bool SlirpNetwork::guest_idle() {
+  if (!acks_.owed() || in_slirp_) return false;
+  const std::uint64_t before = given_;
+  ack_timer_.cancel();
+  {
+    const Inside inside(in_slirp_);
+    for (const auto& probe : acks_.take()) slirp_input(slirp_, probe.data(), static_cast<int>(probe.size()));
+  }
+  changed_ = true;
+  catch_up();
+  return given_ != before;
+}
+
+void SlirpNetwork::arm_syn_timer() {
+  const std::uint64_t deadline = syns_.deadline();
+  if (deadline == EventLoop::kForever)
+    syn_timer_.cancel();
+  else
+    syn_timer_.arm(deadline);
+}
+
+void SlirpNetwork::repeat_syns() {
+  const std::uint64_t now = EventLoop::now_ns();
+  if (outbound_.empty()) {
+    for (const auto& frame : syns_.due(now)) to_guest(frame);
+  } else {
+    syns_.put_off(now);  // the last one may not even have arrived
+  }
+  arm_syn_timer();
+}
+
 void SlirpNetwork::guest_down() {
   outbound_.clear();
   inbound_.clear();
+  acks_.clear();
+  syns_.clear();
+  ack_timer_.cancel();
+  syn_timer_.cancel();
   link_up_ = false;
   guest_known_ = false;
   changed_ = true;
@@ -288,14 +342,24 @@ void SlirpNetwork::catch_up() {
 
 void SlirpNetwork::input(Frame frame) {
   note_guest(frame);
+  const auto segment = TcpSegment::parse(frame);
+  if (segment) {
+    syns_.from_guest(*segment);
+    acks_.from_guest(frame, *segment);
+  }
   // libslirp looks at the clock only when it runs its timers, and gives new sockets their expiry by what it
   // saw.
-  if (EventLoop::now_ns() - last_timers_ns_ > kNsPerMs) run_timers();
+  const std::uint64_t now = EventLoop::now_ns();
+  if (now - last_timers_ns_ > kNsPerMs) run_timers();
   {
     const Inside inside(in_slirp_);
     slirp_input(slirp_, frame.data(), static_cast<int>(frame.size()));
   }
   changed_ = true;
+  if (!acks_.owed())
+    ack_timer_.cancel();
+  else if (!ack_timer_.armed())
+    ack_timer_.arm(now + kAckDelay);
   // An address became known: packets that wait for it leave with the timers' run.
   const std::uint16_t type = ether_type(frame);
   if (type == kTypeArp || type == kTypeIpv6) run_timers();

@@ -11,9 +11,11 @@
 
 #include "base/event_loop.h"
 #include "base/log.h"
+#include "net/ack_prompter.h"
 #include "net/ethernet_port.h"
 #include "net/publish.h"
 #include "net/relay.h"
+#include "net/syn_repeater.h"
 
 struct Slirp;
 
@@ -58,6 +60,10 @@ class SlirpNetwork final : public EthernetPeer {
 
   void send(Frame frame) override;
   void guest_down() override;
+  // Both cores wait: whatever the guest had to send has been sent, so data that libslirp would acknowledge
+  // later is acknowledged now. True if the guest was given something. Without this it happens a millisecond
+  // after the data.
+  bool guest_idle();
 
   // Frames that wait for a buffer of the guest's.
   std::size_t waiting() const { return outbound_.size(); }
@@ -73,7 +79,10 @@ class SlirpNetwork final : public EthernetPeer {
 
   SlirpNetwork(base::EventLoop& loop, const base::Logger& log);
   bool start(const SlirpOptions& options);
+  void from_slirp(Frame frame);
   void to_guest(Frame frame);
+  void arm_syn_timer();
+  void repeat_syns();
   void deliver();
   void input(Frame frame);
   void catch_up();
@@ -100,6 +109,11 @@ class SlirpNetwork final : public EthernetPeer {
   std::uint64_t last_timers_ns_ = 0;
   std::deque<std::vector<std::uint8_t>> outbound_;  // to the guest
   std::deque<std::vector<std::uint8_t>> inbound_;   // from the guest while libslirp is busy
+  std::uint64_t given_ = 0;                         // frames to the guest and to outbound_
+  AckPrompter acks_;
+  SynRepeater syns_;
+  base::EventLoop::Timer ack_timer_;
+  base::EventLoop::Timer syn_timer_;
   std::vector<PollEntry> entries_;
   std::map<int, std::unique_ptr<base::EventLoop::Watch>> watches_;
   std::vector<int> published_;

@@ -170,6 +170,80 @@ TEST_F(SlirpTest, PublishedTcpPortReachesTheGuest) {
   EXPECT_EQ(got, "Hello World!");
 }
 
+// Without that, each answer of a guest whose stack uses Nagle's algorithm waits for libslirp's timer of 2 ms.
+TEST_F(SlirpTest, DataThatAcknowledgesAsWellIsAcknowledgedWhenTheGuestIsIdle) {
+  const auto port = publish("0:80");
+  guest.announce();
+  HostSocket client(AF_INET, SOCK_STREAM);
+  ASSERT_TRUE(client.connect_to(port));
+  GuestTcp tcp(guest, 80);
+  ASSERT_TRUE(tcp.accept());
+  tcp.delays_acks = true;
+  for (int turn = 0; turn < 20; ++turn) {
+    ASSERT_TRUE(client.put("GET /hello"));
+    ASSERT_TRUE(tcp.receive((turn + 1) * 10u));
+    guest.frames.clear();
+    tcp.send("HTTP/1.1 200 OK");
+    EXPECT_TRUE(guest.frames.empty()) << turn << ": at once, each piece would be a segment of its own";
+    EXPECT_TRUE(network->guest_idle());
+    ASSERT_EQ(guest.frames.size(), 1u) << turn;  // without a turn of the loop
+    EXPECT_EQ(get32(guest.frames[0], 42), tcp.next_sequence()) << turn;
+    EXPECT_FALSE(network->guest_idle()) << turn;
+    tcp.send("Hello World!");
+  }
+  std::string got;
+  ASSERT_TRUE(guest.run_until([&] { return (got += client.get()).size() >= 20 * 27; }));
+  EXPECT_EQ(got.substr(0, 27), "HTTP/1.1 200 OKHello World!");
+  EXPECT_EQ(got.size(), 20u * 27);
+}
+
+TEST_F(SlirpTest, ABusyGuestsDataIsAcknowledgedWithinAMillisecond) {
+  const auto port = publish("0:80");
+  guest.announce();
+  HostSocket client(AF_INET, SOCK_STREAM);
+  ASSERT_TRUE(client.connect_to(port));
+  GuestTcp tcp(guest, 80);
+  ASSERT_TRUE(tcp.accept());
+  tcp.delays_acks = true;
+  std::uint64_t least = ~std::uint64_t{0};
+  for (int turn = 0; turn < 20; ++turn) {
+    ASSERT_TRUE(client.put("GET /hello"));
+    ASSERT_TRUE(tcp.receive((turn + 1) * 10u));
+    guest.frames.clear();
+    const auto before = base::EventLoop::now_ns();
+    tcp.send("HTTP/1.1 200 OK");
+    ASSERT_TRUE(guest.run_until([&] { return !guest.frames.empty(); }));
+    least = std::min(least, base::EventLoop::now_ns() - before);
+    EXPECT_EQ(get32(guest.frames[0], 42), tcp.next_sequence());
+  }
+  // libslirp's timer takes 2 ms; a busy host makes some of the turns longer.
+  EXPECT_LT(least, 1'500'000u);
+}
+
+// A guest with a full backlog drops a SYN and counts on its being sent again.
+TEST_F(SlirpTest, ConnectionsThatTheGuestLeavesUnansweredAreAskedForAgainSoon) {
+  const auto port = publish("0:80");
+  guest.announce();
+  HostSocket client(AF_INET, SOCK_STREAM);
+  ASSERT_TRUE(client.connect_to(port));
+  const auto is_syn = [](Frame f) { return is_ip(f, 6) && (f[47] & 0x12) == 0x02; };
+  const auto first = guest.take(is_syn);
+  ASSERT_TRUE(first);
+  const auto before = base::EventLoop::now_ns();
+  const auto second = guest.take(is_syn);
+  ASSERT_TRUE(second);
+  EXPECT_EQ(*first, *second);
+  EXPECT_GE(base::EventLoop::now_ns() - before, 100'000'000u);
+  GuestTcp tcp(guest, 80);
+  ASSERT_TRUE(tcp.accept());
+  EXPECT_LT(base::EventLoop::now_ns() - before, 3'000'000'000u);
+  guest.frames.clear();
+  ASSERT_TRUE(client.put("GET /hello"));
+  ASSERT_TRUE(tcp.receive(10));
+  guest.run_for(400);
+  EXPECT_TRUE(std::ranges::none_of(guest.frames, is_syn)) << "answered";
+}
+
 TEST_F(SlirpTest, ConnectionsWaitUntilTheGuestHasItsAddress) {
   const auto port = publish("0:80");
   guest.announce();

@@ -18,6 +18,7 @@ using xtensa::testing::Random;
 
 constexpr std::uint32_t kWildVectors = kSram0;
 constexpr std::uint32_t kWildCode = kSram0 + 0x1000;
+constexpr unsigned kThreshold = 2;  // wild code does not come by often
 
 std::shared_ptr<const SharedRom> rom() {
   static const auto shared = std::make_shared<SharedRom>(rom::Rom());
@@ -55,7 +56,7 @@ struct Shared {
 };
 
 struct Wild {
-  explicit Wild(Shared& the_shared) : shared(the_shared) { renew(); }
+  Wild(Shared& the_shared, xtensa::Engine the_engine) : shared(the_shared), engine(the_engine) { renew(); }
 
   void renew() {
     MachineOptions options;
@@ -63,7 +64,21 @@ struct Wild {
     options.flash = shared.flash;
     options.psram_size = 4 * kMiB;
     options.clock = ClockMode::kWarp;
+    options.engine = engine;
+    if (machine) note_stats();
     machine = Machine::create(options).value();
+    for (unsigned cpu = 0; cpu < 2; ++cpu) machine->core(cpu).set_jit_threshold(kThreshold);
+  }
+  bool has_engine() const { return machine->core(0).engine() == engine; }
+  void note_stats() {
+    for (unsigned cpu = 0; cpu < 2; ++cpu) stats += machine->core(cpu).engine_stats();
+  }
+  // With the translator: what ran wild was not the interpreter alone.
+  void expect_translated(std::uint64_t regions) {
+    note_stats();
+    if (engine == xtensa::Engine::kInterpreter) return;
+    EXPECT_GT(stats.translated_regions, regions);
+    EXPECT_GT(stats.entries, regions);
   }
   void write(std::uint32_t address, const std::vector<std::uint8_t>& data) {
     for (std::size_t i = 0; i < data.size(); ++i) {
@@ -112,16 +127,21 @@ struct Wild {
   }
 
   Shared& shared;
+  xtensa::Engine engine;
   std::unique_ptr<Machine> machine;
+  xtensa::EngineStats stats;  // of the machines before this one
   unsigned stopped = 0;
 };
 
-TEST(WildGuest, WalksOverAllOfTheAddressSpaceOfAMachine) {
+class WildGuest : public ::testing::TestWithParam<xtensa::Engine> {};
+
+TEST_P(WildGuest, WalksOverAllOfTheAddressSpaceOfAMachine) {
   static constexpr std::uint32_t kPlaces[8] = {kPeripheralBase, kPeripheralBase, kAhbPeripheralBase,
                                                kSram2,          kSram1Code,      kRtcSlow,
                                                kDromBase,       kPsramBase};
   Shared shared;
-  Wild wild(shared);
+  Wild wild(shared, GetParam());
+  if (!wild.has_engine()) GTEST_SKIP() << "nothing is translated on this host";
   std::uint64_t instructions = 0;
   for (std::uint32_t seed = 1; seed <= 300; ++seed) {
     const auto program = xtensa::testing::assemble(xtensa::testing::wild_walker(kPlaces), kWildCode);
@@ -138,13 +158,15 @@ TEST(WildGuest, WalksOverAllOfTheAddressSpaceOfAMachine) {
     if (seed % 10 == 0) wild.renew();
   }
   EXPECT_GT(instructions, 2'000'000u);
+  wild.expect_translated(100);
   shared.expect_untouched();
 }
 
-TEST(WildGuest, RunsProgramsThatMeanNothingOnBothCores) {
+TEST_P(WildGuest, RunsProgramsThatMeanNothingOnBothCores) {
   Shared shared;
-  Wild wild(shared);
-  for (std::uint64_t seed = 0; seed < 400; ++seed) {
+  Wild wild(shared, GetParam());
+  if (!wild.has_engine()) GTEST_SKIP() << "nothing is translated on this host";
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
     for (unsigned cpu = 0; cpu < 2; ++cpu) {
       const auto program = xtensa::testing::generate_program(1'000'000 + 2 * seed + cpu);
       const auto image = layout(program);
@@ -159,8 +181,15 @@ TEST(WildGuest, RunsProgramsThatMeanNothingOnBothCores) {
     wild.run(10);
     if (seed % 20 == 19) wild.renew();
   }
+  wild.expect_translated(300);
   shared.expect_untouched();
 }
+
+INSTANTIATE_TEST_SUITE_P(Engines, WildGuest,
+                         ::testing::Values(xtensa::Engine::kInterpreter, xtensa::Engine::kJit),
+                         [](const ::testing::TestParamInfo<xtensa::Engine>& engine) {
+                           return engine.param == xtensa::Engine::kJit ? "Translated" : "Interpreted";
+                         });
 
 }  // namespace
 }  // namespace espalier::esp32

@@ -81,6 +81,7 @@ class Core::Interpreter::Builder {
       offsets_[count_] = static_cast<std::uint8_t>(at_ - pc_);
       first_slots_[count_] = static_cast<std::uint16_t>(slots_);
       ends_ = false;
+      writes_lend_ = writes_lend(in);
       if (add_checks(in)) lower(in, next);
       ++count_;
       at_ = next;
@@ -243,7 +244,7 @@ class Core::Interpreter::Builder {
   // Where the path goes on. It belongs to the last instruction.
   void add_end() {
     --count_;
-    const bool loop_end = in_.loop_ends_.contains(at_);
+    const bool loop_end = in_.loop_ends_.contains(at_) && !writes_lend_;
     emit(loop_end ? Extra::kLoopEnd : Extra::kEnd, 0, at_);
     emit_link(at_);
     if (loop_end) emit_link(at_);  // LBEG, once it is known
@@ -296,6 +297,7 @@ class Core::Interpreter::Builder {
   bool fp_checked_ = false;
   bool ends_ = false;
   bool falls_through_ = true;
+  bool writes_lend_ = false;  // the last instruction does
 };
 
 Block* Core::Interpreter::build(std::uint32_t pc, Build kind) {

@@ -4,6 +4,7 @@
 
 #include "xtensa/instruction_table.h"
 #include "xtensa/mac16.h"
+#include "xtensa/registers.h"
 
 namespace espalier::xtensa {
 
@@ -51,6 +52,10 @@ bool is_nothing(Op op) {
     default:
       return false;
   }
+}
+
+bool writes_lend(const Instruction& in) {
+  return (in.op == Op::WSR || in.op == Op::XSR) && in.imm == static_cast<std::int32_t>(Sr::LEND);
 }
 
 AccessShape access_shape(const Instruction& in) {

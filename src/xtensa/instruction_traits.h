@@ -18,6 +18,9 @@ unsigned call_increment(Op op);
 // NOP, and the instructions that order what the emulated core never takes out of order.
 bool is_nothing(Op op);
 
+// WSR and XSR of LEND. It is not looked at yet behind the instruction that writes it.
+bool writes_lend(const Instruction& in);
+
 // The memory access of a load or store: address = (base ? a[s] : 0) + (index ? a[t] : 0) + offset.
 struct AccessShape {
   std::uint8_t size = 0;  // bytes; 0: the instruction accesses no memory

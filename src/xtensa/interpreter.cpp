@@ -79,6 +79,11 @@ void Core::Interpreter::set_threshold(unsigned entries) {
   invalidate_all();
 }
 
+bool Core::Interpreter::may_translate() const {
+  const State& state = core_.state_;
+  return (state.ibreakenable | state.icountlevel) == 0 && !core_.watching_data() && !executes_only(state);
+}
+
 jit::CodeSource Core::Interpreter::code_source() {
   return {.fetch = [this](std::uint32_t pc, std::uint32_t& word) { return fetch(pc, word); },
           .is_native = [this](std::uint32_t pc) { return core_.environment_.is_native(pc); },
@@ -227,10 +232,10 @@ dispatch:
   counting = s->icountlevel > core.current_interrupt_level();
   // Blocks of the cache hold no checks for privilege: the ESP32 has one ring.
   single = counting || in_user_ring();
-  if (s->lend != last_lend_) add_loop_end(last_lend_ = s->lend);
+  note_loop_end();
   if (single) goto single_step;
   if (translator_ != nullptr) {
-    if ((s->ibreakenable | s->icountlevel) != 0 || core.watching_data() || executes_only(*s)) cold = true;
+    if (!may_translate()) cold = true;
     if (!cold && !cold_once && translator_->enter(false)) goto translated;
   }
   if (!flush_pending_) {

@@ -118,6 +118,12 @@ struct Core::Interpreter {
   bool debug_exception(std::uint32_t cause);
   // slow_ops.cpp. `immediate` is imm | imm2 << 16.
   Outcome slow(Op op, const Uop& uop);
+  // Whether translated code may run at all: it looks at none of these.
+  bool may_translate() const;
+  // To be called where LEND may have been written.
+  void note_loop_end() {
+    if (core_.state_.lend != last_lend_) add_loop_end(last_lend_ = core_.state_.lend);
+  }
   // Any instruction that goes on to the next one, as translated code asks for it: loads, stores, RSR...
   Outcome perform(const Instruction& in);
   Outcome region_protection(Op op, const Uop& uop);

@@ -71,16 +71,43 @@ RegisterUse registers_of(const Instruction& in) {
   return use;
 }
 
-bool is_translated(const Instruction& in) {
+bool is_resumed(const Instruction& in) {
   switch (in.op) {
-    case Op::kInvalid:
-    case Op::ENTRY:  // only as a region's first
     case Op::ROTW:
     case Op::RFE:
     case Op::RFDE:
-    case Op::RFI:
     case Op::RFWO:
     case Op::RFWU:
+    case Op::WAITI:
+      return true;
+    case Op::RFI:
+      return in.imm >= 2 && in.imm <= static_cast<std::int32_t>(kNmiLevel);
+    case Op::WSR: {
+      const SpecialRegister* row = find_special_register(static_cast<std::uint32_t>(in.imm));
+      return row != nullptr && (row->access & SpecialRegister::kWrite) != 0 &&
+             (row->access & SpecialRegister::kPlainWrite) == 0 && row->number != Sr::PS;
+    }
+    case Op::XSR: {
+      const SpecialRegister* row = find_special_register(static_cast<std::uint32_t>(in.imm));
+      constexpr unsigned kBoth = SpecialRegister::kRead | SpecialRegister::kWrite;
+      constexpr unsigned kPlain = SpecialRegister::kPlainRead | SpecialRegister::kPlainWrite;
+      return row != nullptr && (row->access & kBoth) == kBoth && (row->access & kPlain) != kPlain;
+    }
+    default:
+      return false;
+  }
+}
+
+Resume resume_of(const Instruction& in) {
+  return instruction_row(in.op).is(kReturn) ? Resume::kReturnFrom : Resume::kPerform;
+}
+
+bool is_translated(const Instruction& in) {
+  if (in.op == Op::kInvalid) return false;
+  if (is_resumed(in)) return true;
+  switch (in.op) {
+    case Op::RFI:    // of a level that does not exist
+    case Op::ENTRY:  // only as a region's first
     case Op::RFDO:
     case Op::RFDD:
     case Op::LDDR32_P:
@@ -91,7 +118,6 @@ bool is_translated(const Instruction& in) {
     case Op::SIMCALL:
     case Op::BREAK:
     case Op::BREAK_N:
-    case Op::WAITI:
     case Op::IITLB:
     case Op::IDTLB:
     case Op::WITLB:

@@ -24,6 +24,7 @@ End end_of(const Instruction& in) {
   const InstructionRow& row = instruction_row(in.op);
   if (row.is(kBranch)) return End::kBranch;
   if (row.is(kLoop)) return End::kLoop;
+  if (is_resumed(in)) return End::kResume;
   switch (in.op) {
     case Op::J:
       return End::kJump;
@@ -105,7 +106,7 @@ class Discovery {
       if (!decode_at(pc, in) || !is_translated(in)) return;
       const std::uint32_t next = pc + in.length;
       // These may go no further than to the next instruction; where a loop ends, that is not for them to say.
-      const bool may_leave = in.op == Op::RSIL || in.op == Op::WSR;
+      const bool may_leave = in.op == Op::RSIL || (in.op == Op::WSR && end_of(in) == End::kFall);
       if (may_leave && region_.mode.loops && source_.is_loop_end(next)) return;
       if (next < pc) return;
       code_.emplace(pc, in);
@@ -135,6 +136,10 @@ class Discovery {
         case End::kCall:
         case End::kCallX:
           lead(next);
+          return;
+        case End::kResume:
+          // Mostly it goes on behind it.
+          if (resume_of(in) == Resume::kPerform) lead(next);
           return;
         default:
           return;
@@ -220,7 +225,7 @@ class Discovery {
       return;
     }
     const Instruction& last = region_.steps[block.first + block.count - 1].in;
-    const bool call = block.end == End::kCall || block.end == End::kCallX;
+    const bool call = block.end == End::kCall || block.end == End::kCallX || block.end == End::kResume;
     block.next = call || block.end == End::kLoop ? target(block.end_pc) : onward(block.end_pc);
     if (block.end == End::kBranch || block.end == End::kJump || block.end == End::kLoop ||
         block.end == End::kCall) {
@@ -250,7 +255,9 @@ std::vector<int> successors(const Block& block) {
     if (target.block != Target::kOutside) all.push_back(target.block);
   };
   // Behind a call everything is in memory: that is an entry, not a way on.
-  if (block.end != End::kCall && block.end != End::kCallX && block.end != End::kReturn) add(block.next);
+  if (block.end != End::kCall && block.end != End::kCallX && block.end != End::kReturn &&
+      block.end != End::kResume)
+    add(block.next);
   add(block.taken);
   return all;
 }
@@ -259,7 +266,8 @@ void find_entries(Region& region) {
   region.blocks[0].entry = true;
   for (std::size_t i = 0; i < region.blocks.size(); ++i) {
     Block& block = region.blocks[i];
-    if ((block.end == End::kCall || block.end == End::kCallX) && block.next.block != Target::kOutside)
+    if ((block.end == End::kCall || block.end == End::kCallX || block.end == End::kResume) &&
+        block.next.block != Target::kOutside)
       region.blocks[static_cast<std::size_t>(block.next.block)].entry = true;
     // A turn may end in a loop: its head is a place to come back to.
     for (const int to : successors(block)) {

@@ -39,6 +39,18 @@ RegisterUse registers_of(const Instruction& in);
 
 // True for instructions after which translated code goes on; the interpreter executes the others.
 bool is_translated(const Instruction& in);
+// What is done in C++ at the end of a block, where the state is exact in State: it may change the window, the
+// mode, the path, and translated code goes on at whatever State::pc is then.
+enum class Resume : std::uint32_t {
+  kWindowOverflow,  // raises it
+  kEntryOverflow,   // the same for ENTRY
+  kReturn,          // RETW
+  kReturnFrom,      // RFE, RFDE, RFI, RFWO, RFWU
+  kPerform,         // WSR, XSR, ROTW, ...: goes on behind it
+};
+// True for instructions that end a block in that way.
+bool is_resumed(const Instruction& in);
+Resume resume_of(const Instruction& in);
 // True for those that may raise an exception or call out of translated code, and so need exact registers.
 bool needs_exact_state(const Instruction& in);
 
@@ -59,6 +71,7 @@ enum class End : std::uint8_t {
   kCallX,      // CALLXn: comes back to `next`
   kReturn,     // RET, RETW
   kJumpX,      // JX
+  kResume,     // its last step is done in C++, which knows where it goes on
   kInterpret,  // the next step is the interpreter's
 };
 

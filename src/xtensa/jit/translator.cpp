@@ -14,10 +14,6 @@ constexpr std::size_t kArenaBytes = 16 * 1024 * 1024;
 constexpr unsigned kPageBits = 12;
 constexpr std::size_t kMaxTranslations = 16384;
 
-std::size_t jump_slot(std::uint32_t pc) {
-  return pc >> 2 & ((1u << kJumpBits) - 1);
-}
-
 bool overlaps(const Translation& translation, std::uint32_t address, std::uint64_t end) {
   return std::any_of(translation.ranges.begin(), translation.ranges.end(),
                      [&](const auto& range) { return range.first < end && range.second > address; });
@@ -76,15 +72,9 @@ bool Translator::enter(bool make) {
     }
     pending_link_ = nullptr;
   }
-  if (mode.windows && mode.loops) {
-    JumpEntry& jump = jumps_[jump_slot(state.pc)];
-    jump.pc = state.pc;
-    jump.host = host;
-  }
+  if (mode.windows && mode.loops) remember_jump(state.pc, host);
   ++stats_.entries;
-  const std::uint32_t started = (state.windowstart | state.windowstart << 16) >> state.windowbase;
-  registers_.windowstart = started & 0xffff;
-  registers_.window = &state.ar[4 * state.windowbase];
+  load_windows();
   registers_.left = core_.left_;
   registers_.exit = Exit::kContinue;
   registers_.link = nullptr;
@@ -100,6 +90,13 @@ bool Translator::enter(bool make) {
     pending_key_ = key(state.pc, mode);
   }
   return true;
+}
+
+void Translator::load_windows() {
+  State& state = core_.state_;
+  const std::uint32_t started = (state.windowstart | state.windowstart << 16) >> state.windowbase;
+  registers_.windowstart = started & 0xffff;
+  registers_.window = &state.ar[4 * state.windowbase];
 }
 
 void Translator::sync(std::uint32_t pc, std::uint32_t unexecuted) {
@@ -241,9 +238,14 @@ Translation* Translator::translation_at(const std::uint8_t* host) {
 
 // --- Making translations
 
-const void* Translator::find(std::uint32_t pc, Mode mode) const {
-  const auto found = entries_.find(key(pc, mode));
-  return found == entries_.end() ? nullptr : found->second;
+const void* Translator::find(std::uint32_t pc, Mode mode) {
+  const std::uint64_t wanted = key(pc, mode);
+  Found& quick = found_[(pc ^ pc >> 9) % found_.size()];
+  if (quick.key == wanted) return quick.host;
+  const auto found = entries_.find(wanted);
+  if (found == entries_.end()) return nullptr;
+  quick = {wanted, found->second};
+  return found->second;
 }
 
 bool Translator::is_plain(std::uint32_t address, unsigned size, bool load) const {
@@ -300,6 +302,7 @@ const void* Translator::translate(std::uint32_t pc, Mode mode) {
       stale_.erase(stale);
     }
   }
+  found_.fill({});
   Translation* const made = translation.get();
   translations_.push_back(std::move(translation));
   std::unordered_set<std::uint32_t> pages;
@@ -328,6 +331,7 @@ void Translator::kill(Translation& translation) {
 
 // Of returns and indirect jumps.
 void Translator::forget_ways() {
+  found_.fill({});
   for (JumpEntry& jump : jumps_) jump = {.host = backend_->jump_miss()};
   for (ReturnLink& link : registers_.links) link = {.host = backend_->return_miss()};
   pending_link_ = nullptr;

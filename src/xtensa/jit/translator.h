@@ -107,7 +107,9 @@ class Translator {
   // Called by translated code. True: it must not go on (the state is exact).
   bool slow_path(SlowFrame& frame, const std::uint8_t* return_address);
   bool call_native(std::uint32_t return_pc);
-  void rotate(std::uint32_t windowbase);
+  void rotate(std::uint32_t increment);
+  // Does the instruction at `pc`. Where translated code goes on then; null: nowhere (the state is exact).
+  const void* resume(Resume how, std::uint32_t pc);
   // The access at `host` has faulted: from now on it takes the slow path. False if there is none at `host`.
   bool reroute(std::uint8_t* host);
   // Makes State's windows and the core's budget exact; `rest` as in Site, plus this instruction.
@@ -115,7 +117,15 @@ class Translator {
 
  private:
   Translator(Core& core, const CodeSource& source, std::unique_ptr<CodeArena> arena);
-  const void* find(std::uint32_t pc, Mode mode) const;
+  const void* find(std::uint32_t pc, Mode mode);
+  void load_windows();
+  void remember_jump(std::uint32_t pc, const void* host) {
+    JumpEntry& jump = jumps_[pc >> 2 & ((1u << kJumpBits) - 1)];
+    jump.pc = pc;
+    jump.host = host;
+  }
+  void return_from_call();
+  void return_from_exception(const Instruction& in);
   const void* translate(std::uint32_t pc, Mode mode);
   void flush();
   void forget_ways();
@@ -132,6 +142,12 @@ class Translator {
   std::vector<JumpEntry> jumps_;
   std::vector<std::unique_ptr<Translation>> translations_;  // by address in the arena
   std::unordered_map<std::uint64_t, const void*> entries_;
+  // A few of them, quickly found.
+  struct Found {
+    std::uint64_t key = ~std::uint64_t{0};
+    const void* host = nullptr;
+  };
+  std::array<Found, 512> found_{};
   std::unordered_map<std::uint32_t, std::vector<Translation*>> pages_;   // of guest code
   std::unordered_map<std::uint64_t, std::vector<std::uint8_t*>> stale_;  // entries of dead translations
   std::unordered_set<std::uint64_t> hopeless_;  // begins with what cannot be translated

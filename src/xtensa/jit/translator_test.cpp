@@ -63,5 +63,26 @@ TEST_F(Translated, IcountBeginsWithinABlock) {
   EXPECT_EQ(machine_.state().icount, 2u);
 }
 
+// What is written to LEND counts from the next instruction on, whether or not it was the end of a loop
+// before.
+TEST_F(Translated, LendIsNotLookedAtBehindTheInstructionThatWritesIt) {
+  const testing::Program program = start(R"(
+      j code
+      .align 4
+    end: .word behind
+    code: movi a5, 100
+      loop a5, over
+      l32r a8, end
+      wsr.lend a8
+    behind: movi a6, 1
+    over: movi a7, 1
+  )");
+  for (unsigned n = 0; n < 2; ++n) {
+    machine_.state().pc = program.base;
+    machine_.core().run(5);
+    EXPECT_EQ(machine_.state().pc, program.at("behind"));
+  }
+}
+
 }  // namespace
 }  // namespace espalier::xtensa

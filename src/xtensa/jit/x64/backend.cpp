@@ -20,6 +20,9 @@ bool slow_path(SlowFrame* frame, const std::uint8_t* return_address, Translator*
 bool call_native(Translator* translator, std::uint32_t return_pc) {
   return translator->call_native(return_pc);
 }
+const void* resume(Translator* translator, Resume how, std::uint32_t pc) {
+  return translator->resume(how, pc);
+}
 void rotate(Translator* translator, std::uint32_t increment) {
   translator->rotate(increment);
 }
@@ -86,11 +89,6 @@ class X64Backend final : public Backend {
     const Label exit_interpret = exit_with(Exit::kInterpret);
     const Label exit_budget = exit_with(Exit::kBudget);
 
-    const Label return_miss = here();
-    as.add(x86::r14, 1);
-    as.mov(x86::dword_ptr(x86::rbp, static_cast<std::int32_t>(offsetof(State, pc))), x86::edx);
-    as.jmp(exit_interpret);
-
     const Label jump_miss = here();
     as.mov(x86::dword_ptr(x86::rbp, static_cast<std::int32_t>(offsetof(State, pc))), x86::ecx);
     as.jmp(exit_continue);
@@ -151,6 +149,18 @@ class X64Backend final : public Backend {
     as.add(x86::rsp, 8);
     as.jmp(exit_synced);
 
+    const Label return_miss = here();
+    as.mov(x86::esi, static_cast<std::uint32_t>(Resume::kReturn));
+    const Label resume_thunk = here();
+    save_own();
+    as.mov(x86::rdi, jit(offsetof(JitRegisters, translator)));
+    as.call(reinterpret_cast<std::uint64_t>(&resume));
+    as.test(x86::rax, x86::rax);
+    as.jz(exit_synced);
+    as.mov(x86::r14, jit(offsetof(JitRegisters, left)));
+    as.mov(x86::rbx, jit(offsetof(JitRegisters, window)));
+    as.jmp(x86::rax);
+
     const Label rotate_thunk = here();
     as.sub(x86::rsp, 8);
     save_own();
@@ -170,6 +180,7 @@ class X64Backend final : public Backend {
                .slow = at(slow),
                .slow_fp = at(slow_fp),
                .native = at(native),
+               .resume = at(resume_thunk),
                .return_miss = at(return_miss),
                .jump_miss = at(jump_miss),
                .rotate = at(rotate_thunk)};

@@ -198,14 +198,14 @@ void Emitter::emit_return(const Block& block) {
   }
   const std::uint32_t pc = current_->pc;
   if (!region_.mode.windows || !region_.mode.loops || pc >> 30 != 1) {
-    as_.jmp(interpret_here());
+    as_.jmp(resume_here(Resume::kReturn));
     return;
   }
-  // The interpreter knows all ways to return; this is the one that leads back to the caller's translation.
+  // The one way that leads back to the caller's translation; C++ knows them all.
   (void)block;
   const Gp a0 = read(0, x86::eax);
   as_.cmp(a0, x86::dword_ptr(x86::rbx, link_offset(layout_, 0)));
-  as_.jne(interpret_here());
+  as_.jne(resume_here(Resume::kReturn));
   spill(dirty_);
   as_.mov(x86::edx, pc);
   as_.jmp(x86::qword_ptr(x86::rbx,

@@ -118,7 +118,7 @@ bool Emitter::emit_system(const Instruction& in) {
     case Op::MOVSP:
       // With no caller's frame in the registers: an exception.
       if (region_.mode.windows) {
-        as_.test(jit_word(offsetof(JitRegisters, windowstart)), 0xe000);
+        as_.test(jit_byte(offsetof(JitRegisters, windowstart) + 1), 0xe0);
         as_.jz(interpret_here());
       } else {
         as_.jmp(interpret_here());

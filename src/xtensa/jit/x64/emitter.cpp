@@ -72,8 +72,8 @@ void Emitter::emit() {
 x86::Mem Emitter::word(std::size_t state_offset) const {
   return x86::dword_ptr(x86::rbp, static_cast<std::int32_t>(state_offset));
 }
-x86::Mem Emitter::jit_word(std::size_t offset) const {
-  return x86::dword_ptr(x86::rbp, layout_.jit + static_cast<std::int32_t>(offset));
+x86::Mem Emitter::jit_byte(std::size_t offset) const {
+  return x86::byte_ptr(x86::rbp, layout_.jit + static_cast<std::int32_t>(offset));
 }
 x86::Mem Emitter::jit_quad(std::size_t offset) const {
   return x86::qword_ptr(x86::rbp, layout_.jit + static_cast<std::int32_t>(offset));
@@ -158,6 +158,24 @@ Label Emitter::interpret_here() {
   return cold_exit(current_->pc, block_->count - step_, dirty_, thunks_.exit_interpret);
 }
 
+void Emitter::emit_resume(Resume how, std::uint32_t pc) {
+  as_.mov(x86::esi, static_cast<std::uint32_t>(how));
+  as_.mov(x86::edx, pc);
+  as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.resume));
+}
+
+Label Emitter::resume_here(Resume how) {
+  const Label label = as_.newLabel();
+  const unsigned rest = block_->count - 1 - step_;
+  cold([=, this, pc = current_->pc, dirty = dirty_] {
+    as_.bind(label);
+    if (rest != 0) as_.add(x86::r14, rest);
+    spill(dirty);
+    emit_resume(how, pc);
+  });
+  return label;
+}
+
 // A jump that is made to lead on once there is a translation for `pc`.
 void Emitter::leave_to(std::uint32_t pc, RegisterSet dirty) {
   spill(dirty);
@@ -216,8 +234,9 @@ void Emitter::emit_panes(const Step& step) {
   const unsigned panes = panes_of(step.in);
   if (!region_.mode.windows || panes <= panes_) return;
   panes_ = panes;
-  as_.test(jit_word(offsetof(JitRegisters, windowstart)), (1u << (panes + 1)) - 2);
-  as_.jnz(interpret_here());
+  // As a byte: it has been written as 16 bits, which a wider load would have to wait for.
+  as_.test(jit_byte(offsetof(JitRegisters, windowstart)), (1u << (panes + 1)) - 2);
+  as_.jnz(resume_here(Resume::kWindowOverflow));
 }
 
 void Emitter::emit_step(const Step& step) {
@@ -269,6 +288,10 @@ void Emitter::emit_end(const Block& block, std::size_t index) {
       return;
     case End::kReturn:
       emit_return(block);
+      return;
+    case End::kResume:
+      spill(dirty_);
+      emit_resume(resume_of(current_->in), current_->pc);
       return;
     case End::kJumpX:
       load_into(x86::ecx, current_->in.s);
@@ -414,13 +437,18 @@ void Emitter::emit_entry_step() {
   as_.sub(x86::r14, 1);
   as_.js(cold_exit(pc, 1, 0, thunks_.exit_budget));
   const Label interpret = cold_exit(pc, 1, 0, thunks_.exit_interpret);
+  const Label overflows = as_.newLabel();
+  cold([=, this] {
+    as_.bind(overflows);
+    emit_resume(Resume::kEntryOverflow, pc);
+  });
   // Byte 2 of PS: WOE and CALLINC.
   as_.cmp(x86::byte_ptr(x86::rbp, static_cast<std::int32_t>(offsetof(State, ps) + 2)), 4u | n);
   as_.jne(interpret);
   as_.movzx(x86::eax, ws);
   if (n != 0) {
     as_.test(x86::eax, (1u << (n + 1)) - 2);
-    as_.jnz(interpret);
+    as_.jnz(overflows);
     as_.ror(x86::ax, n);
   }
   as_.or_(x86::eax, 1);

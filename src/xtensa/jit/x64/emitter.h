@@ -29,7 +29,8 @@ struct Thunks {
   const void* slow = nullptr;         // does the instruction of the site that called
   const void* slow_fp = nullptr;      // the same where FP registers are in host registers
   const void* native = nullptr;       // runs the native function at State::pc; esi: where it should return to
-  const void* return_miss = nullptr;  // edx: the address of a RETW that the interpreter has to do
+  const void* resume = nullptr;       // esi: Resume, edx: the instruction's address
+  const void* return_miss = nullptr;  // edx: the address of a RETW that is done by Resume::kReturn
   const void* jump_miss = nullptr;    // ecx: where to go on
   const void* rotate = nullptr;       // esi: by how many windows, where registers wrap
 };
@@ -78,6 +79,9 @@ class Emitter {
   Label cold_exit(std::uint32_t pc, unsigned refund, RegisterSet dirty, const void* thunk);
   // Where the interpreter has to do the present step.
   Label interpret_here();
+  // Where C++ does the present step, which changes more than registers, and goes on from State::pc.
+  Label resume_here(Resume how);
+  void emit_resume(Resume how, std::uint32_t pc);
   void cold(std::function<void()> emit) { cold_.push_back(std::move(emit)); }
 
   // Guest registers.
@@ -85,7 +89,7 @@ class Emitter {
   Gp host(unsigned reg) const { return asmjit::x86::gpd(host_[reg]); }
   Mem home(unsigned reg) const;  // in State
   Mem word(std::size_t state_offset) const;
-  Mem jit_word(std::size_t offset) const;
+  Mem jit_byte(std::size_t offset) const;
   Mem jit_quad(std::size_t offset) const;
   // The register itself, or `scratch` with its value.
   Gp read(unsigned reg, Gp scratch);

@@ -1,0 +1,113 @@
+// Instructions that translated code leaves to C++ and goes on behind, wherever that is: what changes windows,
+// PS or the path in a way that no region can foresee.
+#include <bit>
+
+#include "xtensa/decoder.h"
+#include "xtensa/instruction_traits.h"
+#include "xtensa/interpreter.h"
+#include "xtensa/jit/translator.h"
+
+namespace espalier::xtensa::jit {
+
+// As the interpreter's RETW does it.
+void Translator::return_from_call() {
+  State& state = core_.state_;
+  const std::uint32_t a0 = state.ar[4 * state.windowbase];
+  const std::uint32_t n = a0 >> 30;
+  // Bits 2, 1, 0: whether the windows 1, 2, 3 below the present one hold a frame.
+  const std::uint32_t below = (state.windowstart | state.windowstart << 16) >> (state.windowbase + 13) & 7;
+  const std::uint32_t nearest = below == 0 ? 0 : 4 - static_cast<std::uint32_t>(std::bit_width(below));
+  if ((state.ps & (kPsWoe | kPsExcm)) != kPsWoe || n == 0 || (nearest != n && nearest != 0)) {
+    core_.raise(Cause::kIllegalInstruction);
+    return;
+  }
+  if (nearest == 0) {
+    core_.raise_window_underflow(n);
+    return;
+  }
+  state.windowstart &= ~(1u << state.windowbase);
+  core_.rotate_to(state.windowbase - n);
+  state.pc = (state.pc & 0xc0000000) | (a0 & 0x3fffffff);
+}
+
+void Translator::return_from_exception(const Instruction& in) {
+  State& state = core_.state_;
+  switch (in.op) {
+    case Op::RFDE:
+      state.pc = state.depc;
+      return;
+    case Op::RFI:
+      state.ps = state.eps[static_cast<std::size_t>(in.imm)];
+      state.pc = state.epc[static_cast<std::size_t>(in.imm)];
+      return;
+    case Op::RFWO:
+      state.windowstart &= ~(1u << state.windowbase);
+      core_.rotate_to((state.ps & kPsOwb) >> kPsOwbShift);
+      break;
+    case Op::RFWU:
+      state.windowstart |= 1u << state.windowbase;
+      core_.rotate_to((state.ps & kPsOwb) >> kPsOwbShift);
+      break;
+    default:  // RFE
+      break;
+  }
+  state.ps &= ~kPsExcm;
+  state.pc = state.epc[1];
+}
+
+// The instruction has been paid for.
+const void* Translator::resume(Resume how, std::uint32_t pc) {
+  State& state = core_.state_;
+  sync(pc, 0);
+  registers_.synced = true;
+  registers_.exit = Exit::kContinue;
+  switch (how) {
+    case Resume::kWindowOverflow:
+    case Resume::kEntryOverflow:
+      core_.raise_window_overflow();
+      break;
+    case Resume::kReturn:
+      return_from_call();
+      break;
+    case Resume::kReturnFrom:
+    case Resume::kPerform: {
+      std::uint32_t word = 0;
+      if (!source_.fetch(pc, word)) {
+        core_.left_ += 1;
+        return nullptr;
+      }
+      const Instruction in = decode(pc, word);
+      if (how == Resume::kReturnFrom) {
+        return_from_exception(in);
+        break;
+      }
+      // What is not exact now becomes so: the instruction has not been executed yet.
+      core_.left_ += 1;
+      const auto outcome = core_.interpreter_->perform(in);
+      core_.left_ -= 1;
+      if (outcome != Core::Interpreter::Outcome::kMoved && (core_.attention_ & Core::kAttentionMoved) == 0) {
+        state.pc = pc + in.length;
+        if (!writes_lend(in) && state.lend == state.pc && state.lcount != 0 && (state.ps & kPsExcm) == 0) {
+          --state.lcount;
+          state.pc = state.lbeg;
+        }
+      }
+      core_.interpreter_->note_loop_end();
+      break;
+    }
+  }
+  if (core_.attention_ != 0 || core_.waiting_ || core_.left_ <= 0 || flush_pending_ ||
+      core_.interrupt_ready() || !core_.interpreter_->may_translate())
+    return nullptr;
+  const Mode mode = Mode::of(state.ps);
+  const void* host = find(state.pc, mode);
+  if (host == nullptr) return nullptr;
+  if (mode.windows && mode.loops) remember_jump(state.pc, host);
+  load_windows();
+  registers_.left = core_.left_;
+  registers_.synced = false;
+  registers_.fp_ready = 0;
+  return host;
+}
+
+}  // namespace espalier::xtensa::jit

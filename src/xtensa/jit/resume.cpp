@@ -2,7 +2,6 @@
 // PS or the path in a way that no region can foresee.
 #include <bit>
 
-#include "xtensa/decoder.h"
 #include "xtensa/instruction_traits.h"
 #include "xtensa/interpreter.h"
 #include "xtensa/jit/translator.h"
@@ -56,7 +55,7 @@ void Translator::return_from_exception(const Instruction& in) {
 }
 
 // The instruction has been paid for.
-const void* Translator::resume(Resume how, std::uint32_t pc) {
+const void* Translator::resume(Resume how, std::uint32_t pc, const Instruction* asked) {
   State& state = core_.state_;
   sync(pc, 0);
   registers_.synced = true;
@@ -70,17 +69,10 @@ const void* Translator::resume(Resume how, std::uint32_t pc) {
       return_from_call();
       break;
     case Resume::kReturnFrom:
+      return_from_exception(*asked);
+      break;
     case Resume::kPerform: {
-      std::uint32_t word = 0;
-      if (!source_.fetch(pc, word)) {
-        core_.left_ += 1;
-        return nullptr;
-      }
-      const Instruction in = decode(pc, word);
-      if (how == Resume::kReturnFrom) {
-        return_from_exception(in);
-        break;
-      }
+      const Instruction in = *asked;
       // What is not exact now becomes so: the instruction has not been executed yet.
       core_.left_ += 1;
       const auto outcome = core_.interpreter_->perform(in);

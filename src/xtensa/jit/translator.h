@@ -42,6 +42,7 @@ struct Translation {
   static constexpr std::uint8_t kNoPlace = 0xff;
   std::array<std::uint8_t, kRegisters> places{};
   std::vector<Site> sites;
+  std::vector<std::unique_ptr<Instruction>> resumed;  // what resume() is asked to do; code points to them
   // (offset of the host's return address, site), by offset.
   std::vector<std::pair<std::uint32_t, std::uint32_t>> returns;
   // Host instructions that access guest memory, by offset; where there is one, with the code that takes the
@@ -108,8 +109,8 @@ class Translator {
   bool slow_path(SlowFrame& frame, const std::uint8_t* return_address);
   bool call_native(std::uint32_t return_pc);
   void rotate(std::uint32_t increment);
-  // Does the instruction at `pc`. Where translated code goes on then; null: nowhere (the state is exact).
-  const void* resume(Resume how, std::uint32_t pc);
+  // Does the instruction at `pc` (`in`, where `how` does not say it all). Where translated code goes on then; null: nowhere (the state is exact).
+  const void* resume(Resume how, std::uint32_t pc, const Instruction* in);
   // The access at `host` has faulted: from now on it takes the slow path. False if there is none at `host`.
   bool reroute(std::uint8_t* host);
   // Makes State's windows and the core's budget exact; `rest` as in Site, plus this instruction.

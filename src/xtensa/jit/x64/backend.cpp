@@ -20,8 +20,8 @@ bool slow_path(SlowFrame* frame, const std::uint8_t* return_address, Translator*
 bool call_native(Translator* translator, std::uint32_t return_pc) {
   return translator->call_native(return_pc);
 }
-const void* resume(Translator* translator, Resume how, std::uint32_t pc) {
-  return translator->resume(how, pc);
+const void* resume(Translator* translator, Resume how, std::uint32_t pc, const Instruction* in) {
+  return translator->resume(how, pc, in);
 }
 void rotate(Translator* translator, std::uint32_t increment) {
   translator->rotate(increment);

@@ -161,6 +161,10 @@ Label Emitter::interpret_here() {
 void Emitter::emit_resume(Resume how, std::uint32_t pc) {
   as_.mov(x86::esi, static_cast<std::uint32_t>(how));
   as_.mov(x86::edx, pc);
+  if (how == Resume::kReturnFrom || how == Resume::kPerform) {
+    resumed_.push_back(std::make_unique<Instruction>(current_->in));
+    as_.mov(x86::rcx, reinterpret_cast<std::uint64_t>(resumed_.back().get()));
+  }
   as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.resume));
 }
 
@@ -493,6 +497,7 @@ std::unique_ptr<Translation> Emitter::finish(std::uint8_t* base, std::size_t siz
     return static_cast<std::uint32_t>(code_.labelOffset(label));
   };
   translation->sites = std::move(sites_);
+  translation->resumed = std::move(resumed_);
   for (const Return& at : returns_) translation->returns.emplace_back(offset(at.at), at.site);
   for (const AccessMark& at : accesses_)
     translation->accesses.push_back(

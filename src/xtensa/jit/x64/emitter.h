@@ -29,7 +29,7 @@ struct Thunks {
   const void* slow = nullptr;         // does the instruction of the site that called
   const void* slow_fp = nullptr;      // the same where FP registers are in host registers
   const void* native = nullptr;       // runs the native function at State::pc; esi: where it should return to
-  const void* resume = nullptr;       // esi: Resume, edx: the instruction's address
+  const void* resume = nullptr;       // esi: Resume, edx: the instruction's address, rcx: Instruction or null
   const void* return_miss = nullptr;  // edx: the address of a RETW that is done by Resume::kReturn
   const void* jump_miss = nullptr;    // ecx: where to go on
   const void* rotate = nullptr;       // esi: by how many windows, where registers wrap
@@ -195,6 +195,7 @@ class Emitter {
   std::vector<Return> returns_;
   std::vector<AccessMark> accesses_;
   std::vector<EntryMark> entries_;
+  std::vector<std::unique_ptr<Instruction>> resumed_;
 };
 
 }  // namespace espalier::xtensa::jit::x64

@@ -20,6 +20,10 @@ constexpr Ticks kCyclesAlone = 20'000;
 // next call clears it again some dozens of instructions later, with nothing to make sure that the other core,
 // which polls it, has looked in between.
 constexpr Ticks kCyclesPolling = 24;
+// A core that has gone round unchanged for so many of those turns waits for something that takes longer than a
+// flag between two cores. The other's turns then double every so many, up to their usual length.
+constexpr unsigned kPatientTurns = 128;
+constexpr unsigned kTurnsToDouble = 16;
 // Realtime: how much faster than the guest's instructions its time may pass, at a cycle each. However long
 // the host has not run the machine, the guest gets this fraction of its speed until it has caught up: enough
 // to serve each tick of its timers and to feed its watchdogs. It has to be more than a busy host takes away:
@@ -73,8 +77,13 @@ Ticks Scheduler::limit(Ticks from, Ticks cycles) const {
 }
 
 Ticks Scheduler::turn_length(bool both) const {
-  const auto spins = [](const Spin& spin) { return spin.suspected || spin.length != 0; };
-  if (both) return std::ranges::any_of(spins_, spins) ? kCyclesPolling : kCyclesBoth;
+  const auto length_for = [](const Spin& spin) {
+    if (!spin.suspected && spin.length == 0) return kCyclesBoth;
+    if (spin.length == 0 || spin.turns < kPatientTurns) return kCyclesPolling;
+    const unsigned doublings = std::min((spin.turns - kPatientTurns) / kTurnsToDouble, 16u);
+    return std::min(kCyclesPolling << doublings, kCyclesBoth);
+  };
+  if (both) return std::min(length_for(spins_[0]), length_for(spins_[1]));
   // While there is time to catch up with, timers are due one after another.
   return clock_.held_back() ? kCyclesBoth : kCyclesAlone;
 }
@@ -202,8 +211,10 @@ xtensa::Stop Scheduler::run_and_probe(xtensa::Core& core, std::uint64_t budget, 
       if (core.state().pc != place.pc) continue;
       const Spin now = place_of(core);
       if (now.registers == place.registers) {
+        const unsigned turns = length != 0 && spin.registers == now.registers ? spin.turns + 1 : 0;
         spin = now;
         spin.length = done;
+        spin.turns = turns;
         return stop;
       }
       spin.looks_away = kLookAway;

@@ -54,6 +54,7 @@ class Scheduler {
     std::uint32_t pc = 0;
     std::array<std::uint32_t, 40> registers{};
     std::uint64_t length = 0;
+    unsigned turns = 0;       // that it has gone round in this way
     unsigned looks_away = 0;  // turns for which it is not looked at more closely
     bool suspected = false;   // its last turn ended in a small loop
   };

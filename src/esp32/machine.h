@@ -131,6 +131,7 @@ class Machine final : private xtensa::Environment {
   void code_decoded(xtensa::Core& core, std::uint32_t address, std::uint32_t size) override;
   bool is_native(std::uint32_t pc) const override { return rom_->rom().is_native(pc); }
   void call_native(xtensa::Core& core, std::uint32_t pc) override;
+  std::uint32_t native_alias(std::uint32_t pc) const override { return rom_->rom().guest_code(pc); }
   std::uint64_t cycles(const xtensa::Core& core) override;
   void compare_changed(xtensa::Core& core, unsigned n) override;
   std::uint32_t read_external(xtensa::Core& core, std::uint32_t address) override;

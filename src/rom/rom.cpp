@@ -153,6 +153,11 @@ std::expected<Rom, std::string> Rom::load_file(const std::filesystem::path& path
   return rom;
 }
 
+std::uint32_t Rom::guest_code(std::uint32_t pc) const {
+  const auto entry = entries_.find(pc);
+  return entry == entries_.end() || entry->second.run ? 0 : entry->second.guest;
+}
+
 Rom::Kind Rom::kind(std::uint32_t pc) const {
   if (!is_native(pc)) return Kind::kCode;
   const auto entry = entries_.find(pc);

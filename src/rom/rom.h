@@ -72,6 +72,9 @@ class Rom {
   // function.
   void call(xtensa::Core& core, std::uint32_t pc, const Missing& missing) const;
 
+  // Where call() leads to if all it does is to go on in the ROM's guest code; 0 otherwise.
+  std::uint32_t guest_code(std::uint32_t pc) const;
+
   // What call() would do: for tests and for listings.
   enum class Kind : std::uint8_t { kCode, kNative, kGuest, kMissing };
   Kind kind(std::uint32_t pc) const;

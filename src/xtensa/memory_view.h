@@ -66,6 +66,8 @@ class Environment {
   // core.
   virtual bool is_native(std::uint32_t pc) const = 0;
   virtual void call_native(Core& core, std::uint32_t pc) = 0;
+  // Where a native function that does nothing but go on in guest code goes on; 0 for all others.
+  virtual std::uint32_t native_alias(std::uint32_t pc) const { return (void)pc, 0; }
 
   // The value of CCOUNT before the core's own offset: cycles of the CPU clock since some origin.
   virtual std::uint64_t cycles(const Core& core) = 0;

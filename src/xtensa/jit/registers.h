@@ -30,7 +30,7 @@ struct JumpEntry {
   std::uint32_t unused = 0;
   const void* host = nullptr;
 };
-inline constexpr unsigned kJumpBits = 10;
+inline constexpr unsigned kJumpBits = 12;
 
 struct JitRegisters {
   // WINDOWSTART rotated so that the present window's bit comes first.

@@ -325,7 +325,6 @@ void Translator::kill(Translation& translation) {
       entries_.erase(found);
     stale_[at].push_back(entry.host);
   }
-  forget_ways();
   core_.attention_ |= Core::kAttentionCode;
 }
 
@@ -360,6 +359,7 @@ bool Translator::invalidate(std::uint32_t address, std::uint32_t size) {
       if (const auto found = pages_.find(static_cast<std::uint32_t>(page)); found != pages_.end())
         in_page(found->second);
   }
+  if (any) forget_ways();
   return any;
 }
 

@@ -136,7 +136,9 @@ void Emitter::emit_call(const Block& block, std::size_t) {
   const Instruction& in = current_->in;
   const std::uint32_t next = block.end_pc;
   const unsigned n = call_increment(in.op);
-  const bool indirect = block.end == End::kCallX;
+  // Calls to what is far away load the address first: mostly it is known here.
+  const auto known = block.end == End::kCallX ? constant(in.s) : std::optional(block.taken.pc);
+  const bool indirect = !known;
   if (indirect) load_into(x86::ecx, in.s);
   spill(dirty_);
   const std::uint32_t a0 = n == 0 ? next : (next & 0x3fffffff) | n << 30;
@@ -170,22 +172,30 @@ void Emitter::emit_call(const Block& block, std::size_t) {
     emit_indirect_jump();
     return;
   }
-  if (translator_.is_native(block.taken.pc)) {
-    const std::uint32_t back = n == 0 ? next : (next & 0x3fffffff) | (block.taken.pc & 0xc0000000);
-    as_.mov(word(offsetof(State, pc)), block.taken.pc);
-    as_.mov(x86::esi, back);
-    as_.call(reinterpret_cast<std::uint64_t>(thunks_.native));
-    // It has returned to where it was called from.
-    if (block.next.block != Target::kOutside) {
-      const auto to = static_cast<std::size_t>(block.next.block);
-      fill(region_.blocks[to].live_in);
-      as_.jmp(labels_[to]);
-    } else {
-      leave_to(next, 0);
-    }
+  const std::uint32_t target = *known;
+  if (!translator_.is_native(target)) {
+    leave_to(target, 0);
     return;
   }
-  leave_to(block.taken.pc, 0);
+  if (const std::uint32_t alias = translator_.core().environment().native_alias(target)) {
+    // The way through the function's address costs an instruction.
+    as_.sub(x86::r14, 1);
+    as_.js(cold_exit(target, 1, 0, thunks_.exit_budget));
+    leave_to(alias, 0);
+    return;
+  }
+  const std::uint32_t back = n == 0 ? next : (next & 0x3fffffff) | (target & 0xc0000000);
+  as_.mov(word(offsetof(State, pc)), target);
+  as_.mov(x86::esi, back);
+  as_.call(reinterpret_cast<std::uint64_t>(thunks_.native));
+  // It has returned to where it was called from.
+  if (block.next.block != Target::kOutside) {
+    const auto after = static_cast<std::size_t>(block.next.block);
+    fill(region_.blocks[after].live_in);
+    as_.jmp(labels_[after]);
+  } else {
+    leave_to(next, 0);
+  }
 }
 
 void Emitter::emit_return(const Block& block) {

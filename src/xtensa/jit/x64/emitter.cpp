@@ -298,6 +298,10 @@ void Emitter::emit_end(const Block& block, std::size_t index) {
       emit_resume(resume_of(current_->in), current_->pc);
       return;
     case End::kJumpX:
+      if (const auto target = constant(current_->in.s)) {
+        leave_to(*target, dirty_);
+        return;
+      }
       load_into(x86::ecx, current_->in.s);
       spill(dirty_);
       emit_indirect_jump();

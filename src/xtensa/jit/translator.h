@@ -108,6 +108,8 @@ class Translator {
   bool slow_path(SlowFrame& frame, const std::uint8_t* return_address);
   bool call_native(std::uint32_t return_pc);
   void rotate(std::uint32_t windowbase);
+  // Makes the host's floating-point environment the guest's. False if coprocessor 0 is disabled.
+  bool enter_fp();
   // The access at `host` has faulted: from now on it takes the slow path. False if there is none at `host`.
   bool reroute(std::uint8_t* host);
   // Makes State's windows and the core's budget exact; `rest` as in Site, plus this instruction.

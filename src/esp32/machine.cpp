@@ -211,10 +211,9 @@ void Machine::code_decoded(Core&, std::uint32_t address, std::uint32_t size) {
 }
 
 void Machine::call_native(Core& core, std::uint32_t pc) {
-  rom_->rom().call(core, pc, [this](Core& stopped, const std::string& line) {
-    stopped.halt();
-    stop({Halt::Kind::kMissingRomFunction, line});
-  });
+  if (rom_->rom().call(core, pc)) return;
+  core.halt();
+  stop({Halt::Kind::kMissingRomFunction, rom::Rom::missing(core, pc)});
 }
 
 std::uint64_t Machine::cycles(const Core&) {

@@ -136,7 +136,10 @@ void Emitter::emit_call(const Block& block, std::size_t) {
   const Instruction& in = current_->in;
   const std::uint32_t next = block.end_pc;
   const unsigned n = call_increment(in.op);
-  const bool indirect = block.end == End::kCallX;
+  // Calls of what is far away have their target from L32R.
+  const auto known = block.end == End::kCallX ? constant(in.s) : block.taken.pc;
+  const bool indirect = !known.has_value();
+  const std::uint32_t target = known.value_or(0);
   if (indirect) load_into(x86::ecx, in.s);
   spill(dirty_);
   const std::uint32_t a0 = n == 0 ? next : (next & 0x3fffffff) | n << 30;
@@ -170,9 +173,9 @@ void Emitter::emit_call(const Block& block, std::size_t) {
     emit_indirect_jump();
     return;
   }
-  if (translator_.is_native(block.taken.pc)) {
-    const std::uint32_t back = n == 0 ? next : (next & 0x3fffffff) | (block.taken.pc & 0xc0000000);
-    as_.mov(word(offsetof(State, pc)), block.taken.pc);
+  if (translator_.is_native(target)) {
+    const std::uint32_t back = n == 0 ? next : (next & 0x3fffffff) | (target & 0xc0000000);
+    as_.mov(word(offsetof(State, pc)), target);
     as_.mov(x86::esi, back);
     as_.call(reinterpret_cast<std::uint64_t>(thunks_.native));
     // It has returned to where it was called from.
@@ -185,7 +188,7 @@ void Emitter::emit_call(const Block& block, std::size_t) {
     }
     return;
   }
-  leave_to(block.taken.pc, 0);
+  leave_to(target, 0);
 }
 
 void Emitter::emit_return(const Block& block) {

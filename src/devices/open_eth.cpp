@@ -164,8 +164,13 @@ bool OpenEth::transmitting() const {
   return (get(MODER) & (MODER_TXEN | MODER_RST)) == MODER_TXEN && tx_count() > 0;
 }
 
+// Whether frames come in at all: from the wire, or back from the transmitter.
+bool OpenEth::hears() const {
+  return receiving() && (get(MODER) & MODER_LOOPBCK || phy_.loopback() || phy_.link_up());
+}
+
 bool OpenEth::has_buffer() const {
-  return receiving() && (descriptor(rx_next_) & RXD_E);
+  return hears() && (descriptor(rx_next_) & RXD_E);
 }
 
 void OpenEth::update_irq() {
@@ -267,6 +272,7 @@ void OpenEth::write_mii_command(std::uint32_t value) {
   const bool present = (address & 0x1f) == MiiPhy::kAddress;
   if ((value & MIICOMMAND_WCTRLDATA) && present) {
     phy_.write(address >> 8, static_cast<std::uint16_t>(get(MIITX_DATA)));
+    note_buffers();
   }
   // Nobody drives the data line where there is no PHY: all ones.
   if (value & MIICOMMAND_RSTAT) set(MIIRX_DATA, present ? phy_.read(address >> 8) : 0xffff);
@@ -274,6 +280,7 @@ void OpenEth::write_mii_command(std::uint32_t value) {
 
 void OpenEth::set_cable(bool plugged) {
   phy_.set_cable(plugged);
+  note_buffers();
 }
 
 // ---- Reset and state ----
@@ -422,8 +429,7 @@ bool OpenEth::take_pause(net::Frame frame) {
 }
 
 bool OpenEth::receive(net::Frame frame) {
-  const bool looped = (get(MODER) & MODER_LOOPBCK) || phy_.loopback();
-  if (!receiving() || (!looped && !phy_.link_up())) return false;
+  if (!hears()) return false;
   if (frame.size() < kHeader || frame.size() > kLongest - kFcs) return true;  // not Ethernet
   const std::uint32_t moder = get(MODER);
   const bool control = std::ranges::equal(frame.first<6>(), kPauseAddress);

@@ -60,6 +60,7 @@ class OpenEth final : public RegisterBlock, public net::EthernetPort {
   void mac_reset();
   bool receiving() const;
   bool transmitting() const;
+  bool hears() const;
   bool has_buffer() const;
   bool address_matches(net::Frame frame) const;
   bool take_pause(net::Frame frame);

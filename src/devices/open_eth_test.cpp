@@ -530,9 +530,15 @@ TEST_F(OpenEthTest, NoCableNoFrames) {
   send(0, 100, IRQ);
   EXPECT_TRUE(cable.frames.empty());
   EXPECT_EQ(eth.read(INT_SOURCE), TXB);  // the MAC does not know
+  EXPECT_FALSE(eth.can_receive());
   EXPECT_FALSE(eth.receive(frame_to(kMac, 100)));
   EXPECT_EQ(eth.read(MIISTATUS), 1u);
+  unsigned ready = 0;
+  eth.on_receive_ready([&] { ++ready; });
   eth.set_cable(true);
+  bench.run(base::kTicksPerMillisecond);
+  EXPECT_EQ(ready, 1u);
+  EXPECT_TRUE(eth.can_receive());
   EXPECT_EQ(eth.read(MIISTATUS), 0u);
   EXPECT_TRUE(eth.receive(frame_to(kMac, 100)));
 }
@@ -555,6 +561,24 @@ TEST_F(OpenEthTest, MiiReadAndWrite) {
   eth.write(MIICOMMAND, 4);
   eth.write(MIICOMMAND, 2);
   EXPECT_EQ(eth.read(MIIRX_DATA), 0x3100u);
+}
+
+// Found by fuzzing: it said it could receive, and then did not.
+TEST_F(OpenEthTest, APhyWithoutPowerReceivesNothing) {
+  driver_start();
+  const auto control = [this](std::uint32_t value) {
+    eth.write(MIIADDRESS, 0u << 8 | 1);
+    eth.write(MIITX_DATA, value);
+    eth.write(MIICOMMAND, 4);
+    bench.run(base::kTicksPerMillisecond);
+  };
+  EXPECT_TRUE(eth.can_receive());
+  control(0x0800);  // power down
+  EXPECT_FALSE(eth.can_receive());
+  EXPECT_FALSE(eth.receive(frame_to(kMac, 100)));
+  control(0x1000);
+  EXPECT_TRUE(eth.can_receive());
+  EXPECT_TRUE(eth.receive(frame_to(kMac, 100)));
 }
 
 TEST_F(OpenEthTest, MiiScanFollowsTheStatus) {
@@ -648,6 +672,7 @@ TEST_F(OpenEthTest, ArchiveRestoresTheWholeState) {
   EXPECT_TRUE(other.irq.level());
   EXPECT_EQ(other.read(MIISTATUS), 1u);
   other.set_cable(true);
+  other_bench.run(base::kTicksPerMillisecond);
   other.write(tx_bd(1), RD | 100u << 16);  // the second descriptor's turn
   EXPECT_EQ(other_cable.frames.size(), 1u);
   EXPECT_TRUE(other.can_receive());

@@ -84,7 +84,8 @@ Machine::Machine(const MachineOptions& options, base::Logger log,
       }()) {
   for (auto& core : cores_) {
     if (const auto set = core->set_engine(options.engine); !set && core->index() == 0)
-      log_.warn(base::LogArea::kCpu, "no code is translated, the interpreter executes all of it: {}", set.error());
+      log_.warn(base::LogArea::kCpu, "no code is translated, the interpreter executes all of it: {}",
+                set.error());
   }
   connect();
   chip_->power_on();
@@ -99,8 +100,10 @@ void Machine::connect() {
   chip_->mount(device_bus_);
   for (unsigned cpu = 0; cpu < cores_.size(); ++cpu) {
     for (unsigned line = 0; line < devices::InterruptMatrix::kLines; ++line)
-      chip_->interrupt_matrix.output(cpu, line).connect(
-          [core = cores_[cpu].get(), line](bool level) { core->set_interrupt(line, level); });
+      chip_->interrupt_matrix.output(cpu, line).connect([this, core = cores_[cpu].get(), line](bool level) {
+        core->set_interrupt(line, level);
+        if (level) scheduler_.woken(*core);
+      });
     for (unsigned n = 0; n < compare_timers_[cpu].size(); ++n)
       compare_timers_[cpu][n] = std::make_unique<base::Timer>(events_, [this, cpu, n] {
         cores_[cpu]->timer_match(n);
@@ -178,10 +181,12 @@ void Machine::reset_core(unsigned cpu) {
 
 void Machine::update_core_gates() {
   for (unsigned cpu = 0; cpu < cores_.size(); ++cpu) {
-    if (chip_->core_runs(cpu))
+    if (chip_->core_runs(cpu)) {
       cores_[cpu]->resume();
-    else
+      scheduler_.woken(*cores_[cpu]);
+    } else {
       cores_[cpu]->halt();
+    }
   }
 }
 
@@ -206,10 +211,9 @@ void Machine::code_decoded(Core&, std::uint32_t address, std::uint32_t size) {
 }
 
 void Machine::call_native(Core& core, std::uint32_t pc) {
-  rom_->rom().call(core, pc, [this](Core& stopped, const std::string& line) {
-    stopped.halt();
-    stop({Halt::Kind::kMissingRomFunction, line});
-  });
+  if (rom_->rom().call(core, pc)) return;
+  core.halt();
+  stop({Halt::Kind::kMissingRomFunction, rom::Rom::missing(core, pc)});
 }
 
 std::uint64_t Machine::cycles(const Core&) {

@@ -114,7 +114,8 @@ bool Scheduler::round() {
   const std::uint64_t began = collecting_ ? host_ns() : 0;
   bool first = true;
   for (xtensa::Core* core : cores_) {
-    if (interrupted_ || !runnable(*core)) continue;
+    // Who is woken while the other is alone begins at the time at which that happens: the next round.
+    if (interrupted_ || !runnable(*core) || (!both && !first)) continue;
     run_core(*core, start, end, first, both);
     first = false;
     ++stats_.turns;
@@ -133,6 +134,9 @@ bool Scheduler::round() {
 // them.
 void Scheduler::run_core(xtensa::Core& core, Ticks start, Ticks& end, bool first, bool both) {
   running_ = &core;
+  const xtensa::Core& other = *cores_[1 - core.index()];
+  alone_ = !both || !runnable(other);
+  woken_ = false;
   slice_end_ = end;
   Ticks local = start;
   while (local < end && !interrupted_ && runnable(core)) {
@@ -145,6 +149,10 @@ void Scheduler::run_core(xtensa::Core& core, Ticks start, Ticks& end, bool first
     const Ticks reached = clock_.end_run();
     if (clock_.mode() == ClockMode::kRealtime) break;
     local = reached;
+    if (woken_) {
+      spins_[core.index()].suspected = true;  // it may well wait for an answer now
+      break;
+    }
     if (slice_end_ < end) {
       if (first) {
         end = std::max(slice_end_, local);
@@ -155,13 +163,17 @@ void Scheduler::run_core(xtensa::Core& core, Ticks start, Ticks& end, bool first
     }
     if (stop == xtensa::Stop::kHalted || spins_[core.index()].length != 0) break;
   }
-  // An instruction may take a turn past its end (a native function charges its whole cost at once). Only a
-  // lone or first core's overrun moves the round's end; waiting cores sleep until then.
-  if (first && clock_.mode() == ClockMode::kWarp) {
-    if (interrupted_)
+  if (clock_.mode() == ClockMode::kWarp) {
+    // An instruction may take a turn past its end (a native function charges its whole cost at once). Only a
+    // lone or first core's overrun moves the round's end; waiting cores sleep until then.
+    if (first && interrupted_)
       end = std::max(start, local);
-    else if (local > end)
+    else if (first && local > end)
       end = local;
+    // Where nobody is left to use the rest, it does not pass.
+    const bool rest = local < end && !woken_ && (runnable(core) || runnable(other) || (both && first));
+    if (first) first_reached_ = local;
+    if (local < end && !rest) end = std::max(local, first_reached_);
   }
   running_ = nullptr;
 }
@@ -242,6 +254,12 @@ std::uint64_t Scheduler::idle_ns() {
   if (next == kNever) return ~std::uint64_t{0};
   const Ticks now = clock_.now();
   return next <= now ? 0 : base::ns_from_ticks(next - now) + 1;
+}
+
+void Scheduler::woken(const xtensa::Core& core) {
+  if (!running_ || running_ == &core || !alone_ || !runnable(core)) return;
+  woken_ = true;
+  running_->request_stop();
 }
 
 void Scheduler::interrupt_round() {

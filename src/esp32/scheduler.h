@@ -34,6 +34,9 @@ class Scheduler {
   // Realtime: host nanoseconds until the next timer (0 if due); kNever as ~0 if none is armed.
   std::uint64_t idle_ns();
 
+  // An interrupt has reached `core` or its clock was turned on. If it can run now and the other core was
+  // alone until now, the round ends with the running instruction.
+  void woken(const xtensa::Core& core);
   // Ends the present round as soon as the running instruction is done: a reset or a stop has been asked for.
   void interrupt_round();
 
@@ -69,6 +72,9 @@ class Scheduler {
   xtensa::Core* running_ = nullptr;
   base::Ticks slice_start_ = 0;
   base::Ticks slice_end_ = 0;
+  bool alone_ = false;             // nothing but the running core can run
+  bool woken_ = false;             // it was alone and has woken the other
+  base::Ticks first_reached_ = 0;  // in this round, by the core whose turn came first
   bool interrupted_ = false;
   std::array<Spin, 2> spins_{};
   bool collecting_ = false;

@@ -164,6 +164,96 @@ up:
   EXPECT_LT(machine_->scheduler().stats().turns, 2'500u);
 }
 
+// The APP CPU sleeps, counts its interrupts in `seen` and answers each with one for the PRO CPU. That one's
+// part stands between kWakeTurn and kWakeRest; in the end `done` holds the cycles of 100 turns, plus 1.
+const std::string kWakeTurn = R"(
+         j go
+         .align 4
+pro_vecs: .word 0x40081000
+app_vecs: .word 0x40081400
+dport2:  .word 0x3ff00000
+ram2:    .word 0x3ffb0000
+go:
+         movi a4, 19               # a line of level 2
+         s32i a4, a3, 0x168        # DPORT_PRO_CPU_INTR_FROM_CPU_1_MAP
+         l32r a4, pro_vecs
+         wsr.vecbase a4
+         movi a4, 1
+         slli a4, a4, 19
+         wsr.intenable a4
+         rsync
+         movi a5, 100
+         slli a4, a5, 6
+sleepy:  addi a4, a4, -1           # the APP CPU is asleep after this
+         bnez a4, sleepy
+         movi a6, 0
+         rsr.ccount a9
+turn:    movi a4, 1
+         addi a6, a6, 1
+         s32i a4, a3, 0xdc         # DPORT_CPU_INTR_FROM_CPU_0
+)";
+const std::string kWakeRest = R"(
+         blt a6, a5, turn
+         rsr.ccount a7
+         sub a7, a7, a9
+         addi a7, a7, 1
+         s32i a7, a8, 12
+stay:    j stay
+app:     l32r a8, ram2
+         l32r a3, dport2
+         movi a2, 0
+         movi a5, 0
+         movi a4, 19
+         s32i a4, a3, 0x278        # DPORT_APP_CPU_INTR_FROM_CPU_0_MAP
+         l32r a4, app_vecs
+         wsr.vecbase a4
+         movi a4, 1
+         slli a4, a4, 19
+         wsr.intenable a4
+         rsync
+         movi a6, 1
+         s32i a6, a8, 8
+asleep:  waiti 0
+         j asleep
+         .org 0x40081180
+         s32i a2, a3, 0xe0         # DPORT_CPU_INTR_FROM_CPU_1
+         l32i a10, a8, 4
+         rfi 2
+         .org 0x40081580
+         s32i a2, a3, 0xdc
+         addi a5, a5, 1
+         s32i a5, a8, 4
+         s32i a6, a3, 0xe0
+         rfi 2
+)";
+
+TEST_F(SchedulerTest, ACoreThatWakesTheOtherAndPollsIsAnsweredSoon) {
+  boot(kWakeTurn + R"(
+         rsil a4, 2
+wait:    l32i a4, a8, 4
+         bne a4, a6, wait
+)" + kWakeRest);
+  run_to(20'000'000);
+  EXPECT_EQ(word(kSeen), 100u);
+  ASSERT_NE(word(kDone), 0u);
+  EXPECT_LT(word(kDone), 100u * 200) << "cycles";
+}
+
+TEST_F(SchedulerTest, CoresThatWakeEachOtherAndSleepLoseNoTime) {
+  boot(kWakeTurn + R"(
+wait:    rsil a4, 2
+         l32i a4, a8, 4
+         beq a4, a6, seen
+         waiti 0
+         j wait
+seen:    rsil a4, 0
+)" + kWakeRest);
+  run_to(20'000'000);
+  EXPECT_EQ(word(kSeen), 100u);
+  ASSERT_NE(word(kDone), 0u);
+  EXPECT_LT(word(kDone), 100u * 200) << "cycles";
+}
+
 TEST_F(SchedulerTest, TheSharesRepeatExactly) {
   const std::string program = R"(
          movi a5, 100

@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 
 namespace espalier::net {
 
@@ -26,8 +27,17 @@ constexpr std::size_t kMostWaiting = 1024;
 // libslirp's answer when it has no timer running: it asks to be called each second, for nothing.
 constexpr std::uint32_t kNoTimer = 1000;
 
-// For so long the guest may go on with its answer before libslirp acknowledges the beginning.
-constexpr std::uint64_t kAckDelay = kNsPerMs;
+// A guest that never waits may go on with its answer for so long before libslirp acknowledges the beginning:
+// by the processor time of the machine's thread, since an acknowledgement in the middle, because the host did
+// not run the machine, has each later piece leave alone; and by the clock.
+constexpr std::uint64_t kAckWork = 2 * kNsPerMs;
+constexpr std::uint64_t kAckDelay = 40 * kNsPerMs;
+
+std::uint64_t thread_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+}
 
 constexpr std::uint16_t kTypeIpv4 = 0x0800;
 constexpr std::uint16_t kTypeArp = 0x0806;
@@ -147,7 +157,7 @@ struct SlirpNetwork::Callbacks {
 SlirpNetwork::SlirpNetwork(EventLoop& loop, const base::Logger& log)
     : loop_(loop),
       log_(log),
-      ack_timer_(loop, [this] { guest_idle(); }),
+      ack_timer_(loop, [this] { acks_overdue(); }),
       syn_timer_(loop, [this] { repeat_syns(); }),
       timer_(loop, [this] { run_timers(); }),
       hook_(loop, [this] { update_watches(); }) {
@@ -289,6 +299,16 @@ bool SlirpNetwork::guest_idle() {
   return given_ != before;
 }
 
+void SlirpNetwork::acks_overdue() {
+  const std::uint64_t now = EventLoop::now_ns();
+  const std::uint64_t work = thread_ns() - owed_since_work_ns_;
+  const std::uint64_t latest = owed_since_ns_ + kAckDelay;
+  if (acks_.owed() && work < kAckWork && now < latest)
+    ack_timer_.arm(std::min(now + kAckWork - work, latest));
+  else
+    guest_idle();
+}
+
 void SlirpNetwork::arm_syn_timer() {
   const std::uint64_t deadline = syns_.deadline();
   if (deadline == EventLoop::kForever)
@@ -358,8 +378,11 @@ void SlirpNetwork::input(Frame frame) {
   changed_ = true;
   if (!acks_.owed())
     ack_timer_.cancel();
-  else if (!ack_timer_.armed())
-    ack_timer_.arm(now + kAckDelay);
+  else if (!ack_timer_.armed()) {
+    owed_since_ns_ = now;
+    owed_since_work_ns_ = thread_ns();
+    ack_timer_.arm(now + kAckWork);
+  }
   // An address became known: packets that wait for it leave with the timers' run.
   const std::uint16_t type = ether_type(frame);
   if (type == kTypeArp || type == kTypeIpv6) run_timers();
@@ -409,7 +432,8 @@ void SlirpNetwork::fill() {
 // Before each wait: what libslirp wants to hear of, as far as it may.
 void SlirpNetwork::update_watches() {
   catch_up();
-  if (!changed_) return;
+  // Asked what it waits for, libslirp starts its timer of 2 ms for whatever it has not acknowledged.
+  if (!changed_ || acks_.owed()) return;
   changed_ = false;
   {
     const Inside inside(in_slirp_);

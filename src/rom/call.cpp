@@ -27,13 +27,10 @@ std::uint8_t* Call::writable(std::uint32_t address, std::uint32_t size) {
   return all_pages(memory, address, size, xtensa::kPageStoreNarrow) ? memory.base + address : nullptr;
 }
 
-// An aligned word needs less of a page than bytes do: the instruction bus takes nothing else.
-std::uint32_t Call::load(std::uint32_t address, unsigned size) {
+std::uint32_t Call::load_elsewhere(std::uint32_t address, unsigned size) {
   std::uint32_t value = 0;
-  const auto& memory = core_.memory();
-  const bool word = size == 4 && (address & 3) == 0;
-  if (all_pages(memory, address, size, word ? xtensa::kPageLoad32 : xtensa::kPageLoadNarrow)) {
-    std::memcpy(&value, memory.base + address, size);
+  if (const std::uint8_t* host = readable(address, size)) {
+    std::memcpy(&value, host, size);
     return value;
   }
   const xtensa::Access access = core_.environment().load(core_, address, size, value);
@@ -41,11 +38,9 @@ std::uint32_t Call::load(std::uint32_t address, unsigned size) {
   return value;
 }
 
-void Call::store(std::uint32_t address, unsigned size, std::uint32_t value) {
-  const auto& memory = core_.memory();
-  const bool word = size == 4 && (address & 3) == 0;
-  if (all_pages(memory, address, size, word ? xtensa::kPageStore32 : xtensa::kPageStoreNarrow)) {
-    std::memcpy(memory.base + address, &value, size);
+void Call::store_elsewhere(std::uint32_t address, unsigned size, std::uint32_t value) {
+  if (std::uint8_t* host = writable(address, size)) {
+    std::memcpy(host, &value, size);
     return;
   }
   const xtensa::Access access = core_.environment().store(core_, address, size, value);
@@ -54,8 +49,17 @@ void Call::store(std::uint32_t address, unsigned size, std::uint32_t value) {
 
 std::string Call::string(std::uint32_t address) {
   std::string text;
-  while (const std::uint8_t c = load8(address++)) text.push_back(static_cast<char>(c));
-  return text;
+  while (true) {
+    const auto run = readable_run(address, kPage);
+    const auto end = std::ranges::find(run, 0);
+    text.append(run.begin(), end);
+    if (end != run.end()) return text;
+    address += static_cast<std::uint32_t>(run.size());
+    if (!run.empty()) continue;
+    const std::uint8_t c = load8(address++);
+    if (c == 0) return text;
+    text.push_back(static_cast<char>(c));
+  }
 }
 
 }  // namespace espalier::rom

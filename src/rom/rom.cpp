@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <unordered_map>
 
 #include "image/file.h"
 #include "rom/native/natives.h"
@@ -40,10 +41,15 @@ std::vector<std::span<const NativeFunction>> native_groups() {
           crc_natives(),    md5_natives(),     crypto_natives(), inflate_natives()};
 }
 
-// The radio's ROM functions (ESP-IDF: rom_phy..., rom_pbus... and their like) lie in one piece. There is no radio here:
-// what is not needed for anything else does nothing and returns 0, so that firmware that starts Wi-Fi goes on.
+// The radio's ROM functions (ESP-IDF: rom_phy..., rom_pbus... and their like) lie in one piece. There is no
+// radio here: what is not needed for anything else does nothing and returns 0, so that firmware that starts
+// Wi-Fi goes on.
 constexpr std::uint32_t kRadioBegin = 0x40002f6c, kRadioEnd = 0x40006674;
-void no_radio(Call& call) { call.ret(0); }
+void no_radio(Call& call) {
+  call.ret(0);
+}
+
+constexpr std::uint32_t kLine = 64;  // bytes, of Rom::first_
 
 bool contains(std::uint32_t base, std::uint32_t size, const image::ElfSegment& s) {
   return s.address - base < size && s.file_size <= size - (s.address - base);
@@ -110,18 +116,41 @@ Rom::Rom() : built_in_(true) {
   }
 
   std::unordered_map<std::string_view, std::uint32_t> addresses;
+  std::map<std::uint32_t, Entry> entries;
   for (const Symbol& symbol : kFunctions) {
     addresses.emplace(symbol.name, symbol.address);
-    if (symbol.address >= kRadioBegin && symbol.address < kRadioEnd) entries_[symbol.address] = {no_radio, 0};
+    if (symbol.address >= kRadioBegin && symbol.address < kRadioEnd)
+      entries[symbol.address] = {.run = no_radio};
   }
   for (const auto& group : native_groups())
     for (const NativeFunction& function : group)
       if (const auto a = addresses.find(function.name); a != addresses.end())
-        entries_[a->second] = {function.run, 0};
+        entries[a->second] = {.run = function.run};
   for (const auto& symbol : elf.symbols())
     if (const auto a = addresses.find(symbol.name);
         symbol.global && a != addresses.end() && a->second != symbol.address)
-      entries_[a->second] = {nullptr, symbol.address};
+      entries[a->second] = {.guest = symbol.address};
+  index_entries(entries);
+}
+
+void Rom::index_entries(const std::map<std::uint32_t, Entry>& entries) {
+  for (const auto& [address, entry] : entries) {
+    entries_.push_back(entry);
+    entries_.back().address = address;
+  }
+  entries_.push_back({.address = ~0u});
+  std::uint16_t i = 0;
+  for (std::uint32_t line = kCodeBase; line < kCodeBase + kCodeSize; line += kLine) {
+    while (entries_[i].address < line) ++i;
+    first_.push_back(i);
+  }
+}
+
+// There are but a few in 64 bytes.
+const Rom::Entry* Rom::find(std::uint32_t pc) const {
+  const Entry* entry = &entries_[first_[(pc - kCodeBase) / kLine]];
+  while (entry->address < pc) ++entry;
+  return entry->address == pc ? entry : nullptr;
 }
 
 std::expected<Rom, std::string> Rom::load_file(const std::filesystem::path& path) {
@@ -154,37 +183,38 @@ std::expected<Rom, std::string> Rom::load_file(const std::filesystem::path& path
 }
 
 std::uint32_t Rom::guest_code(std::uint32_t pc) const {
-  const auto entry = entries_.find(pc);
-  return entry == entries_.end() || entry->second.run ? 0 : entry->second.guest;
+  const Entry* const entry = is_native(pc) ? find(pc) : nullptr;
+  return entry == nullptr || entry->run ? 0 : entry->guest;
 }
 
 Rom::Kind Rom::kind(std::uint32_t pc) const {
   if (!is_native(pc)) return Kind::kCode;
-  const auto entry = entries_.find(pc);
-  if (entry == entries_.end()) return Kind::kMissing;
-  return entry->second.run ? Kind::kNative : Kind::kGuest;
+  const Entry* const entry = find(pc);
+  if (entry == nullptr) return Kind::kMissing;
+  return entry->run ? Kind::kNative : Kind::kGuest;
 }
 
-void Rom::call(xtensa::Core& core, std::uint32_t pc, const Missing& missing) const {
+bool Rom::call(xtensa::Core& core, std::uint32_t pc) const {
+  const Entry* const entry = find(pc);
+  if (entry == nullptr) return false;
+  if (!entry->run) {
+    core.state().pc = entry->guest;
+    return true;
+  }
   Call call(core);
-  const auto entry = entries_.find(pc);
-  if (entry == entries_.end()) {
-    missing(core, fmt::format("ROM function {} ({:#010x}) is not there: called from {:#010x} on the {} CPU",
-                              describe(pc), pc, call.return_address(), core.index() == 0 ? "PRO" : "APP"));
-    return;
-  }
-  if (!entry->second.run) {
-    core.state().pc = entry->second.guest;
-    return;
-  }
   const std::uint32_t back = call.return_address();
   try {
-    entry->second.run(call);
+    entry->run(call);
+    core.state().pc = back;
   } catch (const GuestFault& fault) {
     core.raise(fault.cause, fault.address);
-    return;
   }
-  core.state().pc = back;
+  return true;
+}
+
+std::string Rom::missing(xtensa::Core& core, std::uint32_t pc) {
+  return fmt::format("ROM function {} ({:#010x}) is not there: called from {:#010x} on the {} CPU",
+                     describe(pc), pc, Call(core).return_address(), core.index() == 0 ? "PRO" : "APP");
 }
 
 }  // namespace espalier::rom

@@ -12,12 +12,11 @@
 #include <cstdint>
 #include <expected>
 #include <filesystem>
-#include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "image/elf.h"
@@ -37,10 +36,6 @@ std::string describe(std::uint32_t address);
 
 class Rom {
  public:
-  // Told the one line that explains why the machine cannot go on: "ROM function r_ld_acl_start (0x4002f3bc)
-  // is not there: called from 0x400d1234 on the PRO CPU". The core's pc is left at the missing function.
-  using Missing = std::function<void(xtensa::Core& core, const std::string& line)>;
-
   // The built-in ROM. Immutable: one for the whole process will do, any number of threads may use it.
   Rom();
   // A real ROM from `path`: an ELF file, or a raw dump of 0x40000000 on (448 KiB; a shorter one is padded)
@@ -68,9 +63,11 @@ class Rom {
     return offset < kCodeSize && (native_[offset / 64] >> offset % 64 & 1) != 0;
   }
   // The core has come to `pc` and is_native(pc). Runs the native function and returns to its caller (a fault
-  // in it is raised in the guest at `pc`), or sets pc to the guest function's code, or reports a missing
-  // function.
-  void call(xtensa::Core& core, std::uint32_t pc, const Missing& missing) const;
+  // in it is raised in the guest at `pc`), or sets pc to the guest function's code. False if there is no
+  // function: nothing has happened, and missing() says why the machine cannot go on.
+  [[nodiscard]] bool call(xtensa::Core& core, std::uint32_t pc) const;
+  // "ROM function r_ld_acl_start (0x4002f3bc) is not there: called from 0x400d1234 on the PRO CPU".
+  static std::string missing(xtensa::Core& core, std::uint32_t pc);
 
   // Where call() leads to if all it does is to go on in the ROM's guest code; 0 otherwise.
   std::uint32_t guest_code(std::uint32_t pc) const;
@@ -83,17 +80,22 @@ class Rom {
 
  private:
   struct Entry {
-    void (*run)(Call&) = nullptr;  // N
+    std::uint32_t address = 0;
     std::uint32_t guest = 0;       // G: where its code is
+    void (*run)(Call&) = nullptr;  // N
   };
   struct Raw {};
   explicit Rom(Raw) {}
   void add_segments(const image::ElfFile& elf);
+  void index_entries(const std::map<std::uint32_t, Entry>& entries);
+  // The entry of `pc`, which lies in the code range; null if there is none.
+  const Entry* find(std::uint32_t pc) const;
 
   std::vector<std::vector<std::uint8_t>> code_;  // one, or one a core
   std::vector<std::uint8_t> data_;
   std::vector<std::uint64_t> native_ = std::vector<std::uint64_t>(kCodeSize / 64);  // a bit an address
-  std::unordered_map<std::uint32_t, Entry> entries_;
+  std::vector<Entry> entries_;        // by address, and behind them one whose address is above all
+  std::vector<std::uint16_t> first_;  // of them that lies in each 64 bytes of the code range, or behind
   bool built_in_ = false;
 };
 

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <string>
 
+#include "rom/native/guest_search.h"
 #include "rom/native/natives.h"
 
 namespace espalier::rom {
@@ -150,33 +152,19 @@ void memrchr_(Call& c) {
 
 void memcmp_(Call& c) {
   const u32 a = c.arg(0), b = c.arg(1), n = c.arg(2);
-  const u8 *x = c.readable(a, n), *y = c.readable(b, n);
-  for (u32 i = x && y && std::memcmp(x, y, n) == 0 ? n : 0; i < n; ++i)
-    if (const int d = c.load8(a + i) - c.load8(b + i)) {
-      charge(c, i, kCompareBytesPace);
-      return c.ret(static_cast<u32>(d));
-    }
-  charge(c, n, kCompareBytesPace);
-  c.ret(0);
-}
-
-// The bytes of [at, end of its page) if they are plain memory: strings are looked through page by page.
-std::span<const u8> rest_of_page(Call& c, u32 at) {
-  constexpr u32 kPage = 4096;
-  const u32 size = kPage - at % kPage;
-  const u8* host = c.readable(at, size);
-  return host ? std::span(host, size) : std::span<const u8>();
+  const Difference found = first_difference(c, a, b, n);
+  charge(c, found.at, kCompareBytesPace);
+  c.ret(static_cast<u32>(found.by));
 }
 
 // The length of the string at `at`, or `limit`.
 template <u8 (*Load)(Call&, u32)>
 u32 length(Call& c, u32 at, u32 limit) {
   for (u32 n = 0; n < limit;) {
-    if (const auto page = rest_of_page(c, at + n); !page.empty()) {
-      const std::size_t most = std::min<std::size_t>(page.size(), limit - n);
-      if (const void* nul = std::memchr(page.data(), 0, most))
-        return n + static_cast<u32>(static_cast<const u8*>(nul) - page.data());
-      n += static_cast<u32>(most);
+    if (const auto run = c.readable_run(at + n, limit - n); !run.empty()) {
+      if (const void* nul = std::memchr(run.data(), 0, run.size()))
+        return n + static_cast<u32>(static_cast<const u8*>(nul) - run.data());
+      n += static_cast<u32>(run.size());
     } else if (Load(c, at + n++) == 0) {
       return n - 1;
     }
@@ -207,6 +195,14 @@ void strnlen_(Call& c) {
   c.ret(n);
 }
 
+// strcmp and strncmp: at most `limit` bytes.
+template <Pace P>
+void compare_strings(Call& c, u32 limit) {
+  const Difference found = first_string_difference(c, c.arg(0), c.arg(1), limit);
+  charge(c, found.at, P);
+  c.ret(static_cast<u32>(found.by));
+}
+
 u8 exact(u8 b) {
   return b;
 }
@@ -214,18 +210,17 @@ u8 folded(u8 b) {
   return b >= 'A' && b <= 'Z' ? static_cast<u8>(b + 32) : b;
 }
 
-// strcmp and its family: at most `limit` bytes, each seen through `Fold`.
-template <u8 (*Fold)(u8), Pace P>
-void compare_strings(Call& c, u32 limit) {
+// The same in the eyes of strcasecmp and strncasecmp.
+void compare_folded(Call& c, u32 limit) {
   const u32 a = c.arg(0), b = c.arg(1);
   for (u32 i = 0; i < limit; ++i) {
-    const u8 x = Fold(c.load8(a + i)), y = Fold(c.load8(b + i));
+    const u8 x = folded(c.load8(a + i)), y = folded(c.load8(b + i));
     if (x != y || x == 0) {
-      charge(c, i, P);
+      charge(c, i, kFoldPace);
       return c.ret(static_cast<u32>(x - y));
     }
   }
-  charge(c, limit, P);
+  charge(c, limit, kFoldPace);
   c.ret(0);
 }
 
@@ -281,13 +276,10 @@ void strlcat_(Call& c) {
 }
 
 void strchr_(Call& c) {
-  for (u32 at = c.arg(0);; ++at) {
-    const u8 b = c.load8(at);
-    if (b == static_cast<u8>(c.arg(1)) || b == 0) {
-      charge(c, at - c.arg(0), kScanPace);
-      return c.ret(b == static_cast<u8>(c.arg(1)) ? at : 0);
-    }
-  }
+  const u8 wanted = static_cast<u8>(c.arg(1));
+  const Found found = find_or_end(c, c.arg(0), wanted);
+  charge(c, found.at - c.arg(0), kScanPace);
+  c.ret(found.byte == wanted ? found.at : 0);
 }
 
 void strrchr_(Call& c) {
@@ -406,11 +398,11 @@ constexpr NativeFunction kFunctions[] = {
     {"__gcc_bcmp", memcmp_},
     {"strlen", strlen_},
     {"strnlen", strnlen_},
-    {"strcmp", [](Call& c) { compare_strings<exact, kCompareWordsPace>(c, ~0u); }},
-    {"strcoll", [](Call& c) { compare_strings<exact, kCompareWordsPace>(c, ~0u); }},
-    {"strncmp", [](Call& c) { compare_strings<exact, kCompareBytesPace>(c, c.arg(2)); }},
-    {"strcasecmp", [](Call& c) { compare_strings<folded, kFoldPace>(c, ~0u); }},
-    {"strncasecmp", [](Call& c) { compare_strings<folded, kFoldPace>(c, c.arg(2)); }},
+    {"strcmp", [](Call& c) { compare_strings<kCompareWordsPace>(c, ~0u); }},
+    {"strcoll", [](Call& c) { compare_strings<kCompareWordsPace>(c, ~0u); }},
+    {"strncmp", [](Call& c) { compare_strings<kCompareBytesPace>(c, c.arg(2)); }},
+    {"strcasecmp", [](Call& c) { compare_folded(c, ~0u); }},
+    {"strncasecmp", [](Call& c) { compare_folded(c, c.arg(2)); }},
     {"strcpy", strcpy_},
     {"strncpy", strncpy_},
     {"strcat", [](Call& c) { append(c, ~0u); }},

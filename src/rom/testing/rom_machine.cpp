@@ -272,10 +272,9 @@ Access RomMachine::store(Core&, std::uint32_t address, unsigned, std::uint32_t v
 }
 
 void RomMachine::call_native(Core& core, std::uint32_t pc) {
-  rom_.call(core, pc, [this](Core& c, const std::string& line) {
-    missing = line;
-    c.halt();
-  });
+  if (rom_.call(core, pc)) return;
+  missing = Rom::missing(core, pc);
+  core.halt();
 }
 
 }  // namespace espalier::rom::testing

@@ -1,4 +1,6 @@
 // What a translator asks of single instructions.
+#include <cstddef>
+
 #include "xtensa/instruction_table.h"
 #include "xtensa/instruction_traits.h"
 #include "xtensa/jit/region.h"
@@ -9,25 +11,77 @@ namespace espalier::xtensa::jit {
 namespace {
 
 RegisterSet special(std::uint32_t number) {
-  if (number == static_cast<std::uint32_t>(Sr::SAR)) return bit(kSar);
-  if (number == static_cast<std::uint32_t>(Sr::LCOUNT)) return bit(kLcount);
-  return 0;
+  const auto reg = register_of_special(number);
+  return reg ? bit(*reg) : 0;
+}
+
+bool is_fp_register(const Instruction& in) {
+  if (in.op != Op::RUR && in.op != Op::WUR) return false;
+  const UserRegister* row = find_user_register(static_cast<std::uint32_t>(in.imm));
+  return row != nullptr && row->fp;
 }
 
 }  // namespace
+
+std::optional<unsigned> register_of_special(std::uint32_t number) {
+  switch (static_cast<Sr>(number)) {
+    case Sr::SAR:
+      return kSar;
+    case Sr::LCOUNT:
+      return kLcount;
+    case Sr::ACCLO:
+      return kAcclo;
+    case Sr::ACCHI:
+      return kAcchi;
+    case Sr::M0:
+    case Sr::M1:
+    case Sr::M2:
+    case Sr::M3:
+      return kFirstMr + number - static_cast<std::uint32_t>(Sr::M0);
+    default:
+      return std::nullopt;
+  }
+}
+
+std::size_t state_offset(unsigned reg) {
+  switch (reg) {
+    case kSar:
+      return offsetof(State, sar);
+    case kLcount:
+      return offsetof(State, lcount);
+    case kAcclo:
+      return offsetof(State, acclo);
+    case kAcchi:
+      return offsetof(State, acchi);
+    default:
+      return reg < kFirstFr ? offsetof(State, m) + 4 * (reg - kFirstMr)
+                            : offsetof(State, fr) + 4 * (reg - kFirstFr);
+  }
+}
 
 RegisterUse registers_of(const Instruction& in) {
   RegisterUse use;
   const InstructionRow& row = instruction_row(in.op);
   for (unsigned i = 0; i < row.operand_count; ++i) {
     const Operand& operand = row.operands[i];
-    if (operand.file != RegisterFile::kAr && operand.file != RegisterFile::kFr) continue;
-    const unsigned number = operand.place == Place::kR ? in.r : operand.place == Place::kS ? in.s : in.t;
-    const RegisterSet set = bit(number + (operand.file == RegisterFile::kFr ? kFirstFr : 0));
+    if (operand.file == RegisterFile::kNone || operand.file == RegisterFile::kBr) continue;
+    const unsigned number = operand.place == Place::kR   ? in.r
+                            : operand.place == Place::kS ? in.s
+                            : operand.place == Place::kT ? in.t
+                                                         : static_cast<unsigned>(in.imm);
+    const RegisterSet set = bit(number + (operand.file == RegisterFile::kFr   ? kFirstFr
+                                          : operand.file == RegisterFile::kMr ? kFirstMr
+                                                                              : 0));
     if (operand.reads()) use.reads |= set;
     if (operand.writes()) use.writes |= set;
     // "+" may also mean: written under a condition.
     if (operand.direction == Direction::kInOut) use.reads |= set;
+  }
+  if (is_mac16(in.op) && in.op != Op::LDINC && in.op != Op::LDDEC) {
+    const Mac16Form form = mac16_form(in.op);
+    use.writes |= bit(kAcclo) | bit(kAcchi);
+    if (form.kind == Mac16Form::kAdd || form.kind == Mac16Form::kSubtract)
+      use.reads |= bit(kAcclo) | bit(kAcchi);
   }
   const auto number = static_cast<std::uint32_t>(in.imm);
   switch (in.op) {
@@ -135,29 +189,27 @@ bool is_translated(const Instruction& in) {
     }
     case Op::WSR: {
       const SpecialRegister* row = find_special_register(static_cast<std::uint32_t>(in.imm));
-      return row != nullptr && ((row->access & SpecialRegister::kPlainWrite) != 0 || row->number == Sr::PS);
+      return row != nullptr && ((row->access & SpecialRegister::kPlainWrite) != 0 || row->number == Sr::PS ||
+                                row->number == Sr::ACCHI);
     }
     case Op::XSR: {
       const SpecialRegister* row = find_special_register(static_cast<std::uint32_t>(in.imm));
       constexpr unsigned kPlain = SpecialRegister::kPlainRead | SpecialRegister::kPlainWrite;
-      return row != nullptr && (row->access & kPlain) == kPlain;
+      return row != nullptr && ((row->access & kPlain) == kPlain || row->number == Sr::ACCHI);
     }
     case Op::RUR:
-    case Op::WUR: {
-      const UserRegister* row = find_user_register(static_cast<std::uint32_t>(in.imm));
-      return row != nullptr && !row->fp;
-    }
+    case Op::WUR:
+      return find_user_register(static_cast<std::uint32_t>(in.imm)) != nullptr;
     default:
       break;
   }
-  const InstructionRow& row = instruction_row(in.op);
-  if (row.is(kFp) || is_mac16(in.op)) return false;
   return !(in.op >= Op::F64ITER && in.op <= Op::WRMSK_EXPSTATE) && in.op != Op::RER && in.op != Op::WER;
 }
 
 bool needs_exact_state(const Instruction& in) {
-  if (in.op == Op::RSIL || in.op == Op::WSR || in.op == Op::RSR || in.op == Op::MOVSP) return true;
-  return instruction_row(in.op).is(kLoad | kStore | kRaises);
+  if (in.op == Op::RSIL || in.op == Op::WSR || in.op == Op::RSR || in.op == Op::MOVSP || is_fp_register(in))
+    return true;
+  return instruction_row(in.op).is(kLoad | kStore | kRaises | kFp);
 }
 
 }  // namespace espalier::xtensa::jit

@@ -6,8 +6,10 @@
 // memory only where control enters or leaves (entries, calls, exits).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "xtensa/instruction.h"
@@ -24,9 +26,10 @@ struct Mode {
   bool operator==(const Mode&) const = default;
 };
 
-// A bit a register: AR 0 to 15, SAR, LCOUNT, FR 0 to 15.
+// A bit a register: AR 0 to 15, SAR, LCOUNT, ACCLO, ACCHI, M0 to M3, FR 0 to 15.
 using RegisterSet = std::uint64_t;
-inline constexpr unsigned kSar = 16, kLcount = 17, kFirstFr = 32, kRegisters = 48;
+inline constexpr unsigned kSar = 16, kLcount = 17, kAcclo = 18, kAcchi = 19, kFirstMr = 20, kFirstFr = 32;
+inline constexpr unsigned kRegisters = 48;
 constexpr RegisterSet bit(unsigned reg) {
   return RegisterSet{1} << reg;
 }
@@ -36,6 +39,10 @@ struct RegisterUse {
   RegisterSet writes = 0;
 };
 RegisterUse registers_of(const Instruction& in);
+// Which of them a special register is.
+std::optional<unsigned> register_of_special(std::uint32_t number);
+// Where State holds one that is no AR.
+std::size_t state_offset(unsigned reg);
 
 // True for instructions after which translated code goes on; the interpreter executes the others.
 bool is_translated(const Instruction& in);

@@ -121,10 +121,9 @@ bool Translator::slow_path(SlowFrame& frame, const std::uint8_t* return_address)
   State& state = core_.state_;
   std::uint32_t* const window = registers_.window;
   const auto home = [&](unsigned reg) -> std::uint32_t& {
-    return reg < 16         ? window[reg]
-           : reg == kSar    ? state.sar
-           : reg == kLcount ? state.lcount
-                            : state.fr[reg - kFirstFr];
+    return reg < 16
+               ? window[reg]
+               : *reinterpret_cast<std::uint32_t*>(reinterpret_cast<std::byte*>(&state) + state_offset(reg));
   };
   for (RegisterSet set = site.dirty; set != 0; set &= set - 1) {
     const auto reg = static_cast<unsigned>(std::countr_zero(set));
@@ -162,6 +161,8 @@ bool Translator::slow_path(SlowFrame& frame, const std::uint8_t* return_address)
     return stop();
   }
   registers_.left = core_.left_ - rest;
+  // The block relies on it, and FCR may be another one now.
+  if (registers_.fp_ready != 0) core_.interpreter_->fp_.use(state.fcr);
   for (RegisterSet set = writes; set != 0; set &= set - 1) {
     const auto reg = static_cast<unsigned>(std::countr_zero(set));
     const std::uint8_t place = translation->places[reg];
@@ -185,6 +186,7 @@ bool Translator::call_native(std::uint32_t return_pc) {
     return true;
   }
   core_.interpreter_->fp_.leave(core_.state_.fsr);
+  registers_.fp_ready = 0;
   core_.environment_.call_native(core_, core_.state_.pc);
   core_.left_ -= 1;
   if (core_.attention_ != 0 || core_.state_.pc != return_pc) {
@@ -204,6 +206,13 @@ void Translator::rotate(std::uint32_t increment) {
   // The link was kept where the window seemed to be.
   if (raw >= 16 && raw < registers_.links.size()) registers_.links[raw & 15] = registers_.links[raw];
   registers_.window = &state.ar[4 * state.windowbase];
+}
+
+bool Translator::enter_fp() {
+  if ((core_.state_.cpenable & 1) == 0) return false;
+  core_.interpreter_->fp_.use(core_.state_.fcr);
+  registers_.fp_ready = 1;
+  return true;
 }
 
 bool Translator::reroute(std::uint8_t* host) {

@@ -109,8 +109,11 @@ class Translator {
   bool slow_path(SlowFrame& frame, const std::uint8_t* return_address);
   bool call_native(std::uint32_t return_pc);
   void rotate(std::uint32_t increment);
-  // Does the instruction at `pc` (`in`, where `how` does not say it all). Where translated code goes on then; null: nowhere (the state is exact).
+  // Does the instruction at `pc` (`in`, where `how` does not say it all). Where translated code goes on then;
+  // null: nowhere (the state is exact).
   const void* resume(Resume how, std::uint32_t pc, const Instruction* in);
+  // Makes the host's floating-point environment the guest's. False if coprocessor 0 is disabled.
+  bool enter_fp();
   // The access at `host` has faulted: from now on it takes the slow path. False if there is none at `host`.
   bool reroute(std::uint8_t* host);
   // Makes State's windows and the core's budget exact; `rest` as in Site, plus this instruction.

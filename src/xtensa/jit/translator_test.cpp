@@ -1,8 +1,10 @@
 // What went wrong in translated code once.
 #include <gtest/gtest.h>
 
+#include <cfenv>
 #include <string_view>
 
+#include "xtensa/fp_host.h"
 #include "xtensa/testing/test_machine.h"
 #include "xtensa/testing/vectors.h"
 
@@ -61,6 +63,145 @@ TEST_F(Translated, IcountBeginsWithinABlock) {
   )");
   machine_.core().run(5);
   EXPECT_EQ(machine_.state().icount, 2u);
+}
+
+// A device's code runs with the host's own rounding mode; the guest's comes back for the rest of the block,
+// and FP registers keep their values.
+TEST_F(Translated, ADeviceIsReadBetweenFloatingPointInstructions) {
+  start(R"(
+      wur.fcr a5
+      add.s f2, f0, f1
+      l32i a4, a3, 0
+      sub.s f3, f2, f1
+      add.s f4, f0, f1
+      rur.fsr a6
+      wur.fcr a7
+      add.s f5, f0, f1
+      nop
+  )");
+  machine_.core().set_a(3, testing::kDevice);
+  machine_.core().set_a(5, 2);  // up
+  machine_.core().set_a(7, 3);  // down
+  machine_.state().cpenable = 1;
+  machine_.state().fr[0] = 0x3f800000;  // 1
+  machine_.state().fr[1] = 0x30000000;  // 2^-31
+  int mode = -1;
+  machine_.on_device_load = [&mode](std::uint32_t, unsigned) {
+    mode = std::fegetround();
+    return 0x1234u;
+  };
+  machine_.core().run(8);
+  EXPECT_EQ(mode, FE_TONEAREST);
+  EXPECT_EQ(machine_.core().a(4), 0x1234u);
+  EXPECT_EQ(machine_.state().fr[2], 0x3f800001u);
+  EXPECT_EQ(machine_.state().fr[3], 0x3f800001u);
+  EXPECT_EQ(machine_.state().fr[4], 0x3f800001u);
+  EXPECT_EQ(machine_.state().fr[5], 0x3f800000u);
+  EXPECT_EQ(machine_.core().a(6), kFsrInexact);
+  EXPECT_EQ(std::fegetround(), FE_TONEAREST);
+}
+
+// What translated code knows of CPENABLE holds until it is left.
+TEST_F(Translated, CoprocessorIsDisabledBetweenTwoRunsOfTheSameCode) {
+  const testing::Program program = start(R"(
+      add.s f2, f0, f1
+      mov.s f3, f2
+      nop
+  )");
+  machine_.state().cpenable = 1;
+  machine_.core().run(3);
+  machine_.state().pc = program.base;
+  machine_.state().cpenable = 0;
+  machine_.core().run(1);
+  EXPECT_EQ(machine_.state().epc[1], program.base);
+  EXPECT_EQ(machine_.state().exccause, static_cast<std::uint32_t>(Cause::kCoprocessor0Disabled));
+}
+
+// ACCHI has 8 bits, whatever is added, and is sign-extended where it is read.
+TEST_F(Translated, AccumulatorWrapsAt40Bits) {
+  start(R"(
+      wsr.acclo a2
+      wsr.acchi a3
+      mula.aa.ll a4, a4
+      rsr.acclo a5
+      rsr.acchi a6
+      muls.aa.ll a4, a4
+      rsr.acchi a7
+      xsr.acchi a4
+      umul.aa.hh a2, a2
+      nop
+  )");
+  machine_.core().set_a(2, 0xffffffff);
+  machine_.core().set_a(3, 0x17f);
+  machine_.core().set_a(4, 1);
+  machine_.core().run(9);
+  EXPECT_EQ(machine_.core().a(5), 0u);
+  EXPECT_EQ(machine_.core().a(6), 0xffffff80u);
+  EXPECT_EQ(machine_.core().a(7), 0x7fu);
+  EXPECT_EQ(machine_.core().a(4), 0x7fu);
+  EXPECT_EQ(machine_.state().acclo, 0xfffe0001u);
+  EXPECT_EQ(machine_.state().acchi, 0u);
+}
+
+// A call of what a literal says goes there at once; the literal may change.
+class CallsThroughALiteral : public Translated {
+ protected:
+  static constexpr std::string_view kText = R"(
+      j again
+      .align 4
+    target: .word 0
+    again: l32r a8, target
+      callx8 a8
+      add a2, a2, a10
+      j again
+      .align 4
+    first: entry a1, 32
+      movi a2, 1
+      retw
+      .align 4
+    second: entry a1, 32
+      movi a2, 16
+      retw
+  )";
+  void SetUp() override {
+    Translated::SetUp();
+    if (IsSkipped()) return;
+    program_ = start(kText);
+    aim_at("first");
+    machine_.core().run(1);
+    machine_.core().set_a(2, 0);
+  }
+  void aim_at(std::string_view label) {
+    const std::uint32_t at = program_.at("target");
+    machine_.write32(at, program_.at(label));
+    machine_.core().invalidate_code(at, 4);
+  }
+
+  testing::Program program_;
+};
+
+TEST_F(CallsThroughALiteral, GoWhereItSaysNow) {
+  constexpr unsigned kRound = 7;
+  machine_.core().run(5 * kRound);
+  EXPECT_EQ(machine_.core().a(2), 5u);
+  aim_at("second");
+  machine_.core().run(3 * kRound);
+  EXPECT_EQ(machine_.core().a(2), 5u + 3 * 16);
+  EXPECT_EQ(machine_.state().pc, program_.at("again"));
+}
+
+TEST_F(CallsThroughALiteral, ReachNativeFunctionsWithoutLeaving) {
+  machine_.native_pcs = {program_.at("first")};
+  machine_.core().invalidate_all_code();
+  machine_.native = [](Core& core, std::uint32_t pc) {
+    core.set_window_relative(8 + 2, 3);
+    core.state().pc = (core.window_relative(8) & 0x3fffffff) | (pc & 0xc0000000);
+  };
+  constexpr unsigned kRound = 5;
+  machine_.core().run(100 * kRound);
+  EXPECT_EQ(machine_.core().a(2), 300u);
+  EXPECT_EQ(machine_.state().pc, program_.at("again"));
+  EXPECT_LT(machine_.core().engine_stats().entries, 10u);
 }
 
 // What is written to LEND counts from the next instruction on, whether or not it was the end of a loop

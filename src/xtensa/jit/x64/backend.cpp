@@ -29,6 +29,7 @@ void rotate(Translator* translator, std::uint32_t increment) {
 
 // Registers that hold guest registers, as SlowFrame::gpr has them.
 constexpr x86::Gp kSaved[] = {x86::rsi, x86::rdi, x86::r8, x86::r9, x86::r10, x86::r11, x86::r12, x86::r15};
+constexpr std::size_t kCallerSaved = 6;  // of them
 
 class X64Backend final : public Backend {
  public:
@@ -38,6 +39,7 @@ class X64Backend final : public Backend {
                                             reinterpret_cast<const std::byte*>(&core.state()));
     const auto& cpu = CpuInfo::host().features().x86();
     features_.bmi2 = cpu.hasBMI2();
+    features_.sse41 = cpu.hasSSE4_1();
     features_.fma = cpu.hasFMA();
   }
 
@@ -170,6 +172,25 @@ class X64Backend final : public Backend {
     as.add(x86::rsp, 8);
     as.ret();
 
+    // An FpOperation has no need of the guest's registers, but does not keep them.
+    const Label fp = here();
+    constexpr std::size_t kFpFrame = (sizeof(SlowFrame) + 15) / 16 * 16 + 8;
+    const auto fp_slot = [](unsigned i) {
+      return x86::dword_ptr(x86::rsp, static_cast<std::int32_t>(offsetof(SlowFrame, fr) + 4 * i));
+    };
+    as.sub(x86::rsp, kFpFrame);
+    for (std::size_t i = 0; i < kCallerSaved; ++i) as.mov(frame(offsetof(SlowFrame, gpr) + 8 * i), kSaved[i]);
+    for (unsigned i = 2; i < 16; ++i) as.movss(fp_slot(i), x86::xmm(i));
+    as.mov(x86::edi, x86::ecx);
+    as.mov(x86::esi, x86::edx);
+    as.movd(x86::edx, x86::xmm0);
+    as.mov(x86::rcx, jit(offsetof(JitRegisters, translator)));
+    as.call(x86::rax);
+    for (std::size_t i = 0; i < kCallerSaved; ++i) as.mov(kSaved[i], frame(offsetof(SlowFrame, gpr) + 8 * i));
+    for (unsigned i = 2; i < 16; ++i) as.movss(x86::xmm(i), fp_slot(i));
+    as.add(x86::rsp, kFpFrame);
+    as.ret();
+
     if (!place(code, base, kThunkBytes)) return false;
     const auto at = [&](const Label& label) -> const void* { return base + code.labelOffset(label); };
     thunks_ = {.enter = at(enter),
@@ -183,6 +204,7 @@ class X64Backend final : public Backend {
                .resume = at(resume_thunk),
                .return_miss = at(return_miss),
                .jump_miss = at(jump_miss),
+               .fp = at(fp),
                .rotate = at(rotate_thunk)};
     return true;
   }
@@ -220,7 +242,7 @@ class X64Backend final : public Backend {
   }
 
  private:
-  static constexpr std::size_t kThunkBytes = 2048;
+  static constexpr std::size_t kThunkBytes = 4096;
   static constexpr unsigned kCallBytes = 5;
 
   static void put_relative(std::uint8_t* at, std::uint8_t opcode, const void* host) {

@@ -34,8 +34,12 @@ bool Emitter::emit_system(const Instruction& in) {
     case Op::RSR: {
       forget(in.t);
       const SpecialRegister& row = *find_special_register(number);
-      if (row.number == Sr::SAR || row.number == Sr::LCOUNT) {
-        put(in.t, read(row.number == Sr::SAR ? kSar : kLcount, x86::eax));
+      if (row.number == Sr::ACCHI) {
+        load_into(x86::eax, kAcchi);
+        as_.movsx(x86::eax, x86::al);
+        put(in.t, x86::eax);
+      } else if (const auto pseudo = register_of_special(number)) {
+        put(in.t, read(*pseudo, x86::eax));
       } else if (row.number == Sr::PRID || row.number == Sr::CONFIGID0 || row.number == Sr::CONFIGID1) {
         put_constant(in.t, translator_.core().read_special(row.number));
       } else if ((row.access & SpecialRegister::kPlainRead) != 0 && row.number != Sr::WINDOWBASE &&
@@ -52,11 +56,9 @@ bool Emitter::emit_system(const Instruction& in) {
       const SpecialRegister& row = *find_special_register(number);
       load_into(x86::ecx, in.t);
       if (row.write_mask != 0xffffffff) as_.and_(x86::ecx, row.write_mask);
-      if (row.number == Sr::SAR) {
-        put(kSar, x86::ecx);
-        sar_ = {};
-      } else if (row.number == Sr::LCOUNT) {
-        put(kLcount, x86::ecx);
+      if (const auto pseudo = register_of_special(number)) {
+        put(*pseudo, x86::ecx);
+        if (*pseudo == kSar) sar_ = {};
       } else if (row.number == Sr::PS) {
         // Code behind it runs in the same way as this, or is another translation's.
         as_.mov(x86::eax, word(offsetof(State, ps)));
@@ -74,15 +76,16 @@ bool Emitter::emit_system(const Instruction& in) {
     case Op::XSR: {
       const SpecialRegister& row = *find_special_register(number);
       load_into(x86::ecx, in.t);
-      const unsigned pseudo = row.number == Sr::SAR ? kSar : row.number == Sr::LCOUNT ? kLcount : kRegisters;
-      if (pseudo != kRegisters) {
-        load_into(x86::eax, pseudo);
+      const auto pseudo = register_of_special(number);
+      if (pseudo) {
+        load_into(x86::eax, *pseudo);
+        if (*pseudo == kAcchi) as_.movsx(x86::eax, x86::al);
       } else {
         as_.mov(x86::eax, word(row.offset));
       }
       if (row.write_mask != 0xffffffff) as_.and_(x86::ecx, row.write_mask);
-      if (pseudo != kRegisters) {
-        put(pseudo, x86::ecx);
+      if (pseudo) {
+        put(*pseudo, x86::ecx);
       } else {
         as_.mov(word(row.offset), x86::ecx);
       }
@@ -92,6 +95,7 @@ bool Emitter::emit_system(const Instruction& in) {
       return true;
     }
     case Op::RUR: {
+      if (find_user_register(number)->fp) return false;
       const Gp to = result(in.r, x86::eax);
       as_.mov(to, word(find_user_register(number)->offset));
       put(in.r, to);
@@ -100,6 +104,7 @@ bool Emitter::emit_system(const Instruction& in) {
     }
     case Op::WUR: {
       const UserRegister& row = *find_user_register(number);
+      if (row.fp) return false;
       load_into(x86::ecx, in.t);
       if (row.write_mask != 0xffffffff) as_.and_(x86::ecx, row.write_mask);
       as_.mov(word(row.offset), x86::ecx);
@@ -135,16 +140,17 @@ bool Emitter::emit_system(const Instruction& in) {
   }
 }
 
+void Emitter::put_boolean(unsigned number) {
+  const Mem br = word(offsetof(State, br));
+  as_.mov(x86::ecx, br);
+  as_.and_(x86::ecx, ~(1u << number));
+  if (number != 0) as_.shl(x86::eax, number);
+  as_.or_(x86::ecx, x86::eax);
+  as_.mov(br, x86::ecx);
+}
+
 bool Emitter::emit_boolean(const Instruction& in) {
   const Mem br = word(offsetof(State, br));
-  // The new value is bit 0 of eax.
-  const auto set = [&](unsigned number) {
-    as_.mov(x86::ecx, br);
-    as_.and_(x86::ecx, ~(1u << number));
-    if (number != 0) as_.shl(x86::eax, number);
-    as_.or_(x86::ecx, x86::eax);
-    as_.mov(br, x86::ecx);
-  };
   const auto combine = [&](InstId id, bool complement) {
     as_.mov(x86::eax, br);
     as_.mov(x86::ecx, x86::eax);
@@ -153,7 +159,7 @@ bool Emitter::emit_boolean(const Instruction& in) {
     if (complement) as_.not_(x86::ecx);
     emit_op(id, x86::eax, x86::ecx);
     as_.and_(x86::eax, 1);
-    set(in.r);
+    put_boolean(in.r);
   };
   const auto group = [&](std::uint32_t mask, unsigned first, bool all) {
     as_.mov(x86::ecx, br);
@@ -161,7 +167,7 @@ bool Emitter::emit_boolean(const Instruction& in) {
     as_.and_(x86::ecx, mask << first);
     if (all) as_.cmp(x86::ecx, mask << first);
     all ? as_.sete(x86::al) : as_.setnz(x86::al);
-    set(in.t);
+    put_boolean(in.t);
   };
   const auto move_if = [&](InstId cmov) {
     load_into(x86::eax, in.r);

@@ -17,8 +17,7 @@ constexpr std::array<std::uint8_t, 8> kHostRegisters = {x86::Gp::kIdSi,  x86::Gp
                                                         x86::Gp::kIdR9,  x86::Gp::kIdR10, x86::Gp::kIdR11,
                                                         x86::Gp::kIdR12, x86::Gp::kIdR15};
 
-constexpr std::int32_t kOffsetSar = offsetof(State, sar);
-constexpr std::int32_t kOffsetLcount = offsetof(State, lcount);
+constexpr unsigned kFirstXmm = 2, kFpRegisters = 14;
 
 }  // namespace
 
@@ -46,11 +45,16 @@ void Emitter::allocate() {
   std::iota(order.begin(), order.end(), 0u);
   std::stable_sort(order.begin(), order.end(),
                    [&](unsigned a, unsigned b) { return region_.weights[a] > region_.weights[b]; });
-  std::size_t used = 0;
+  std::size_t used = 0, fp_used = 0;
   for (const unsigned reg : order) {
-    if (reg >= kFirstFr || region_.weights[reg] < 2 || used == kHostRegisters.size()) continue;
-    host_[reg] = kHostRegisters[used++];
+    if (region_.weights[reg] < 2) continue;
+    if (reg >= kFirstFr) {
+      if (fp_used < kFpRegisters) host_[reg] = static_cast<std::uint8_t>(kFirstXmm + fp_used++);
+    } else if (used < kHostRegisters.size()) {
+      host_[reg] = kHostRegisters[used++];
+    }
   }
+  uses_fp_ = fp_used != 0;
 }
 
 void Emitter::emit() {
@@ -72,6 +76,9 @@ void Emitter::emit() {
 x86::Mem Emitter::word(std::size_t state_offset) const {
   return x86::dword_ptr(x86::rbp, static_cast<std::int32_t>(state_offset));
 }
+x86::Mem Emitter::jit_word(std::size_t offset) const {
+  return x86::dword_ptr(x86::rbp, layout_.jit + static_cast<std::int32_t>(offset));
+}
 x86::Mem Emitter::jit_byte(std::size_t offset) const {
   return x86::byte_ptr(x86::rbp, layout_.jit + static_cast<std::int32_t>(offset));
 }
@@ -81,9 +88,7 @@ x86::Mem Emitter::jit_quad(std::size_t offset) const {
 
 x86::Mem Emitter::home(unsigned reg) const {
   if (reg < 16) return x86::dword_ptr(x86::rbx, static_cast<std::int32_t>(4 * reg));
-  if (reg == kSar) return x86::dword_ptr(x86::rbp, kOffsetSar);
-  if (reg == kLcount) return x86::dword_ptr(x86::rbp, kOffsetLcount);
-  return word(offsetof(State, fr) + 4 * (reg - kFirstFr));
+  return word(state_offset(reg));
 }
 
 x86::Gp Emitter::read(unsigned reg, Gp scratch) {
@@ -133,11 +138,15 @@ std::optional<std::uint32_t> Emitter::constant(unsigned reg) const {
 void Emitter::spill(RegisterSet dirty) {
   for (unsigned reg = 0; reg < kFirstFr; ++reg)
     if ((dirty & bit(reg)) != 0 && allocated(reg)) as_.mov(home(reg), host(reg));
+  for (unsigned reg = kFirstFr; uses_fp_ && reg < kRegisters; ++reg)
+    if ((dirty & bit(reg)) != 0 && allocated(reg)) as_.movss(home(reg), xmm(reg));
 }
 
 void Emitter::fill(RegisterSet live) {
   for (unsigned reg = 0; reg < kFirstFr; ++reg)
     if ((live & bit(reg)) != 0 && allocated(reg)) as_.mov(host(reg), home(reg));
+  for (unsigned reg = kFirstFr; uses_fp_ && reg < kRegisters; ++reg)
+    if ((live & bit(reg)) != 0 && allocated(reg)) as_.movss(xmm(reg), home(reg));
 }
 
 // --- Ways out
@@ -212,6 +221,7 @@ void Emitter::emit_block(std::size_t index) {
   dirty_ = block.dirty_in;
   panes_ = block.panes_in;
   aligned_ = narrow_ = constants_ = 0;
+  fp_ready_ = false;
   sar_ = {};
   if (block.count != 0) {
     as_.sub(x86::r14, block.count);
@@ -246,7 +256,9 @@ void Emitter::emit_panes(const Step& step) {
 void Emitter::emit_step(const Step& step) {
   const Instruction& in = step.in;
   if (is_nothing(in.op)) return;
-  if (emit_integer(in) || emit_memory(in) || emit_system(in) || emit_boolean(in)) return;
+  if (emit_integer(in) || emit_memory(in) || emit_system(in) || emit_boolean(in) || emit_fp(in) ||
+      emit_mac16(in))
+    return;
   // is_translated() has promised that there is code for it.
   as_.ud2();
 }
@@ -497,6 +509,9 @@ std::unique_ptr<Translation> Emitter::finish(std::uint8_t* base, std::size_t siz
     const auto at = std::find(kHostRegisters.begin(), kHostRegisters.end(), host_[reg]);
     translation->places[reg] = static_cast<std::uint8_t>(at - kHostRegisters.begin());
   }
+  for (unsigned reg = kFirstFr; reg < kRegisters; ++reg)
+    if (allocated(reg)) translation->places[reg] = host_[reg];
+  translation->fp = uses_fp_;
   const auto offset = [this](const Label& label) {
     return static_cast<std::uint32_t>(code_.labelOffset(label));
   };

@@ -32,11 +32,15 @@ struct Thunks {
   const void* resume = nullptr;       // esi: Resume, edx: the instruction's address, rcx: Instruction or null
   const void* return_miss = nullptr;  // edx: the address of a RETW that is done by Resume::kReturn
   const void* jump_miss = nullptr;    // ecx: where to go on
-  const void* rotate = nullptr;       // esi: by how many windows, where registers wrap
+  // rax: an FpOperation; ecx, edx, xmm0: its operands. eax: its result. Only rax, rcx, rdx, xmm0 and xmm1
+  // change.
+  const void* fp = nullptr;
+  const void* rotate = nullptr;  // esi: by how many windows, where registers wrap
 };
 
 struct HostFeatures {
   bool bmi2 = false;
+  bool sse41 = false;
   bool fma = false;
 };
 
@@ -58,6 +62,7 @@ class Emitter {
 
  private:
   using Gp = asmjit::x86::Gp;
+  using Xmm = asmjit::x86::Xmm;
   using Mem = asmjit::x86::Mem;
   using Label = asmjit::Label;
 
@@ -90,6 +95,7 @@ class Emitter {
   Mem home(unsigned reg) const;  // in State
   Mem word(std::size_t state_offset) const;
   Mem jit_byte(std::size_t offset) const;
+  Mem jit_word(std::size_t offset) const;
   Mem jit_quad(std::size_t offset) const;
   // The register itself, or `scratch` with its value.
   Gp read(unsigned reg, Gp scratch);
@@ -101,6 +107,11 @@ class Emitter {
   void put_constant(unsigned reg, std::uint32_t value);
   void load_into(Gp to, unsigned reg);
   std::optional<std::uint32_t> constant(unsigned reg) const;
+  // Nothing is known of its value any more.
+  void forget_ar(unsigned reg) {
+    const std::uint32_t mask = ~(1u << reg);
+    aligned_ &= mask, narrow_ &= mask, constants_ &= mask;
+  }
   void emit_op(asmjit::InstId id, const asmjit::Operand& a, const asmjit::Operand& b) { as_.emit(id, a, b); }
 
   // emit_integer.cpp
@@ -132,6 +143,32 @@ class Emitter {
     accesses_.push_back({at, cold_path, site, static_cast<std::uint8_t>(as_.offset() - begin)});
   }
 
+  // emit_fp.cpp
+  bool emit_fp(const Instruction& in);
+  Xmm xmm(unsigned reg) const { return asmjit::x86::xmm(host_[reg]); }
+  // These four take the number of an FR.
+  asmjit::Operand fp_operand(unsigned fr) const;
+  void load_fr(Xmm to, unsigned fr);
+  void load_fr(Gp to, unsigned fr);
+  void put_fr(unsigned fr, Xmm value);
+  void put_fr(unsigned fr, Gp value);
+  void check_fp();
+  void call_fp_operation(const Instruction& in);
+  void finish_fp_result(const Instruction& in);
+  void emit_fp_access(const Instruction& in, bool load, bool indexed, bool update);
+  void fp_binary(asmjit::InstId id, const Instruction& in);
+  void fp_fused(const Instruction& in, bool subtract);
+  void fp_fused_unflagged(const Instruction& in);
+  void fp_move_if(asmjit::InstId unless, const Instruction& in);
+  void fp_compare(const Instruction& in, asmjit::InstId set, bool swap);
+  void fp_to_integer(const Instruction& in, std::optional<int> rounding, bool is_signed);
+  void fp_from_integer(const Instruction& in, bool is_signed);
+
+  // emit_mac16.cpp
+  bool emit_mac16(const Instruction& in);
+  void mac16_multiply(const Instruction& in);
+  void load_half(Gp to, unsigned reg, bool high, bool is_signed);
+
   // emit_branch.cpp
   void emit_branch(const Instruction& in, Label taken);
   void emit_call(const Block& block, std::size_t index);
@@ -141,6 +178,8 @@ class Emitter {
   // emit_system.cpp
   bool emit_system(const Instruction& in);
   bool emit_boolean(const Instruction& in);
+  // A bit of BR = bit 0 of eax; the others of eax are 0.
+  void put_boolean(unsigned number);
   void leave_if_interrupted(const Instruction& in);
 
   const Region& region_;
@@ -168,6 +207,7 @@ class Emitter {
   const Step* current_ = nullptr;
   RegisterSet dirty_ = 0;  // allocated registers only
   unsigned panes_ = 0;
+  bool fp_ready_ = false;        // known to be so
   std::uint32_t aligned_ = 0;    // AR registers known to be multiples of 4
   std::uint32_t narrow_ = 0;     // AR registers known to point where bytes may be accessed
   std::uint32_t constants_ = 0;  // AR registers with known values

@@ -135,17 +135,23 @@ TEST_F(Translated, AccumulatorWrapsAt40Bits) {
       rsr.acchi a7
       xsr.acchi a4
       umul.aa.hh a2, a2
+      rsr.acclo a9
+      wsr.acclo a2
+      wsr.acchi a2
+      mula.aa.ll a8, a8
     end: j end
   )");
   machine_.core().set_a(2, 0xffffffff);
   machine_.core().set_a(3, 0x17f);
   machine_.core().set_a(4, 1);
+  machine_.core().set_a(8, 1);
   run_translated();
   EXPECT_EQ(machine_.core().a(5), 0u);
   EXPECT_EQ(machine_.core().a(6), 0xffffff80u);
   EXPECT_EQ(machine_.core().a(7), 0x7fu);
   EXPECT_EQ(machine_.core().a(4), 0x7fu);
-  EXPECT_EQ(machine_.state().acclo, 0xfffe0001u);
+  EXPECT_EQ(machine_.core().a(9), 0xfffe0001u);
+  EXPECT_EQ(machine_.state().acclo, 0u);
   EXPECT_EQ(machine_.state().acchi, 0u);
 }
 

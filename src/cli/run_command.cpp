@@ -200,6 +200,10 @@ void add_options(CLI::App& command, RunOptions& options) {
       ->group("Machine");
   command.add_flag("--stats", options.stats,
                    "At the end, print what the machine has executed and where the time went");
+  command.add_flag(
+      "--perf-map", options.perf_map,
+      "Write /tmp/perf-PID.map, from which `perf report` knows the guest's functions; their names "
+      "come from NAME.elf beside NAME.bin");
   add_parsed(command, "--log", options.log,
              "The emulator's own messages: error, warn, info, debug or trace; then areas, such as unimp,net",
              "LEVEL[,AREA...]", parse_log);

@@ -13,6 +13,7 @@
 #include "cli/console_watch.h"
 #include "cli/demo_image.h"
 #include "cli/exit_code.h"
+#include "cli/perf_map.h"
 #include "cli/run_stats.h"
 #include "cli/signal_watch.h"
 #include "devices/flash_persist.h"
@@ -87,6 +88,7 @@ class Session {
   Result<void> open_serial_ports();
   Result<void> open_network();
   Result<void> open_capture();
+  Result<void> open_perf_map();
   void turn();
   void wait();
   bool offer_input(bool idle);
@@ -99,6 +101,7 @@ class Session {
   base::EventLoop loop_;
   SignalWatch signals_{loop_};  // from before the image is read: as PID 1 a process has no other end
   image::FlashImage image_;
+  std::unique_ptr<PerfMap> perf_map_;
   std::unique_ptr<esp32::Machine> machine_;
   std::array<std::unique_ptr<base::SerialBackend>, 3> serial_;
   std::array<std::uint64_t, 3> last_output_{};  // instructions() when each UART sent its last byte
@@ -222,10 +225,22 @@ Result<void> Session::open_capture() {
   return {};
 }
 
+Result<void> Session::open_perf_map() {
+  if (!options_.perf_map) return {};
+  auto map = PerfMap::create(options_.image);
+  if (!map) return std::unexpected(map.error());
+  perf_map_ = std::move(*map);
+  for (unsigned cpu = 0; cpu < 2; ++cpu)
+    machine_->core(cpu).on_translated(
+        [this](const void* host, std::size_t size, std::uint32_t pc) { perf_map_->add(host, size, pc); });
+  return {};
+}
+
 Result<void> Session::open() {
   if (auto ok = open_machine(); !ok) return ok;
   if (auto ok = open_network(); !ok) return ok;
   if (auto ok = open_serial_ports(); !ok) return ok;
+  if (auto ok = open_perf_map(); !ok) return ok;
   return open_capture();
 }
 

@@ -45,6 +45,7 @@ struct RunOptions {
   bool persist = false;                      // write flash changes back to `image`, which is a file then
   std::optional<std::uint32_t> reset_limit;  // stop when the chip resets for this many-and-first time
   bool stats = false;                        // print RunStats to standard error at the end
+  bool perf_map = false;                     // tell `perf` of translated code
   std::string log;                           // "LEVEL[,AREA...]", checked; empty: the default
 };
 

@@ -95,7 +95,7 @@ std::expected<void, std::string> Core::set_engine(Engine engine) {
   std::unique_ptr<jit::Translator> translator;
   if (engine == Engine::kJit) {
     std::string why;
-    translator = jit::Translator::create(*this, interpreter_->code_source(), why);
+    translator = jit::Translator::create(*this, interpreter_->code_source(), jit_memory_, why);
     if (translator == nullptr) return std::unexpected(why);
   }
   translator_ = std::move(translator);
@@ -105,6 +105,10 @@ std::expected<void, std::string> Core::set_engine(Engine engine) {
 
 void Core::set_jit_threshold(unsigned entries) {
   interpreter_->set_threshold(entries);
+}
+
+void Core::set_jit_memory(std::size_t bytes) {
+  jit_memory_ = std::max(bytes, kLeastJitMemory);
 }
 
 EngineStats Core::engine_stats() const {

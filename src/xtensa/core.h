@@ -4,8 +4,10 @@
 #include <array>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/archive.h"
 #include "xtensa/instruction.h"
@@ -101,6 +103,15 @@ class Core {
   Engine engine() const { return translator_ != nullptr ? Engine::kJit : Engine::kInterpreter; }
   // How often a block has to be entered before it is translated; at least 1.
   void set_jit_threshold(unsigned entries);
+  // How much memory translated code may take, for the next set_engine(); at least kLeastJitMemory, in which any
+  // one translation has room. When it is full all are thrown away and made again as they are needed.
+  static constexpr std::size_t kLeastJitMemory = 64 * 1024;
+  static constexpr std::size_t kDefaultJitMemory = 16 * 1024 * 1024;
+  void set_jit_memory(std::size_t bytes);
+  // Called for each translation when it has been made: `size` bytes of host code at `host` for the guest code
+  // that begins at `pc`. Later translations may take the place of earlier ones.
+  using OnTranslated = std::function<void(const void* host, std::size_t size, std::uint32_t pc)>;
+  void on_translated(OnTranslated observer) { on_translated_ = std::move(observer); }
   EngineStats engine_stats() const;
 
   // As the RESET pin: all state to its reset value, pc to `vector`.
@@ -197,6 +208,8 @@ class Core {
   std::uint64_t end_ = 0;
   std::int64_t left_ = 0;
   std::unique_ptr<Interpreter> interpreter_;
+  std::size_t jit_memory_ = kDefaultJitMemory;
+  OnTranslated on_translated_;
   std::unique_ptr<jit::Translator> translator_;
 };
 

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "image/image_test_support.h"
+#include "run_espalier.h"
 
 namespace espalier {
 namespace {
@@ -27,54 +28,6 @@ using image::Bytes;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-struct Outcome {
-  int code = -1;
-  std::string output, errors;
-};
-
-// Runs the program with nothing on its standard input. A signal's number comes back as 128 + the number.
-Outcome espalier(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), ESPALIER_PROGRAM);
-  std::vector<char*> argv;
-  for (std::string& argument : arguments) argv.push_back(argument.data());
-  argv.push_back(nullptr);
-  int output[2], errors[2];
-  if (::pipe(output) != 0 || ::pipe(errors) != 0) return {};
-  pid_t child = ::fork();
-  if (child == 0) {
-    ::dup2(::open("/dev/null", O_RDONLY), 0);
-    ::dup2(output[1], 1);
-    ::dup2(errors[1], 2);
-    for (int fd : {output[0], output[1], errors[0], errors[1]}) ::close(fd);
-    ::execv(argv[0], argv.data());
-    ::_exit(127);
-  }
-  ::close(output[1]);
-  ::close(errors[1]);
-  Outcome outcome;
-  std::array<pollfd, 2> streams{{{output[0], POLLIN, 0}, {errors[0], POLLIN, 0}}};
-  for (int open = 2; open > 0;) {
-    // What runs this long has not refused anything.
-    if (::poll(streams.data(), streams.size(), 20'000) <= 0) ::kill(child, SIGKILL);
-    for (std::size_t i = 0; i < streams.size(); ++i) {
-      if (streams[i].fd < 0 || streams[i].revents == 0) continue;
-      char buffer[4096];
-      ssize_t count = ::read(streams[i].fd, buffer, sizeof buffer);
-      if (count > 0) {
-        (i == 0 ? outcome.output : outcome.errors).append(buffer, static_cast<std::size_t>(count));
-      } else {
-        ::close(streams[i].fd);
-        streams[i].fd = -1;
-        --open;
-      }
-    }
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  return outcome;
-}
 
 // Every file below a folder, with its contents.
 std::map<std::string, std::string> contents(const fs::path& folder) {

@@ -10,7 +10,6 @@
 namespace espalier::xtensa::jit {
 namespace {
 
-constexpr std::size_t kArenaBytes = 16 * 1024 * 1024;
 constexpr unsigned kPageBits = 12;
 constexpr std::size_t kMaxTranslations = 16384;
 
@@ -21,8 +20,9 @@ bool overlaps(const Translation& translation, std::uint32_t address, std::uint64
 
 }  // namespace
 
-std::unique_ptr<Translator> Translator::create(Core& core, const CodeSource& source, std::string& why) {
-  auto arena = CodeArena::create(kArenaBytes);
+std::unique_ptr<Translator> Translator::create(Core& core, const CodeSource& source, std::size_t memory,
+                                               std::string& why) {
+  auto arena = CodeArena::create(memory);
   if (arena == nullptr) {
     why = "this host allows no executable memory";
     return nullptr;
@@ -320,6 +320,8 @@ const void* Translator::translate(std::uint32_t pc, Mode mode) {
     core_.environment_.code_decoded(core_, begin, end - begin);
   }
   for (const std::uint32_t page : pages) pages_[page].push_back(made);
+  if (core_.on_translated_)
+    core_.on_translated_(made->begin, static_cast<std::size_t>(made->end - made->begin), pc);
   return find(pc, mode);
 }
 

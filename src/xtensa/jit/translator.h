@@ -78,8 +78,10 @@ class Backend;
 
 class Translator {
  public:
-  // Null where the host has no backend or forbids executable memory; `why` then says so in half a sentence.
-  static std::unique_ptr<Translator> create(Core& core, const CodeSource& source, std::string& why);
+  // `memory`: bytes for host code. Null where the host has no backend or forbids executable memory; `why`
+  // then says so in half a sentence.
+  static std::unique_ptr<Translator> create(Core& core, const CodeSource& source, std::size_t memory,
+                                            std::string& why);
   ~Translator();
 
   // Runs translated code from State::pc if there is some, or, with `make`, if some can be made. False if not:

@@ -25,6 +25,12 @@ class Translated : public ::testing::Test {
     machine_.state().ps = kPsWoe | kPsUm;
   }
   testing::Program start(std::string_view text) { return machine_.load_program(text); }
+  // For programs that end in a loop: with less budget than a block needs, the interpreter runs it.
+  void run_translated() {
+    const std::uint64_t before = machine_.core().engine_stats().entries;
+    machine_.core().run(40);
+    EXPECT_GT(machine_.core().engine_stats().entries, before);
+  }
 
   TestMachine machine_;
 };
@@ -77,7 +83,7 @@ TEST_F(Translated, ADeviceIsReadBetweenFloatingPointInstructions) {
       rur.fsr a6
       wur.fcr a7
       add.s f5, f0, f1
-      nop
+    end: j end
   )");
   machine_.core().set_a(3, testing::kDevice);
   machine_.core().set_a(5, 2);  // up
@@ -90,7 +96,7 @@ TEST_F(Translated, ADeviceIsReadBetweenFloatingPointInstructions) {
     mode = std::fegetround();
     return 0x1234u;
   };
-  machine_.core().run(8);
+  run_translated();
   EXPECT_EQ(mode, FE_TONEAREST);
   EXPECT_EQ(machine_.core().a(4), 0x1234u);
   EXPECT_EQ(machine_.state().fr[2], 0x3f800001u);
@@ -104,15 +110,15 @@ TEST_F(Translated, ADeviceIsReadBetweenFloatingPointInstructions) {
 // What translated code knows of CPENABLE holds until it is left.
 TEST_F(Translated, CoprocessorIsDisabledBetweenTwoRunsOfTheSameCode) {
   const testing::Program program = start(R"(
-      add.s f2, f0, f1
+    again: add.s f2, f0, f1
       mov.s f3, f2
-      nop
+      addi a4, a4, 1
+      j again
   )");
   machine_.state().cpenable = 1;
-  machine_.core().run(3);
-  machine_.state().pc = program.base;
+  run_translated();
   machine_.state().cpenable = 0;
-  machine_.core().run(1);
+  run_translated();
   EXPECT_EQ(machine_.state().epc[1], program.base);
   EXPECT_EQ(machine_.state().exccause, static_cast<std::uint32_t>(Cause::kCoprocessor0Disabled));
 }
@@ -129,17 +135,23 @@ TEST_F(Translated, AccumulatorWrapsAt40Bits) {
       rsr.acchi a7
       xsr.acchi a4
       umul.aa.hh a2, a2
-      nop
+      rsr.acclo a9
+      wsr.acclo a2
+      wsr.acchi a2
+      mula.aa.ll a8, a8
+    end: j end
   )");
   machine_.core().set_a(2, 0xffffffff);
   machine_.core().set_a(3, 0x17f);
   machine_.core().set_a(4, 1);
-  machine_.core().run(9);
+  machine_.core().set_a(8, 1);
+  run_translated();
   EXPECT_EQ(machine_.core().a(5), 0u);
   EXPECT_EQ(machine_.core().a(6), 0xffffff80u);
   EXPECT_EQ(machine_.core().a(7), 0x7fu);
   EXPECT_EQ(machine_.core().a(4), 0x7fu);
-  EXPECT_EQ(machine_.state().acclo, 0xfffe0001u);
+  EXPECT_EQ(machine_.core().a(9), 0xfffe0001u);
+  EXPECT_EQ(machine_.state().acclo, 0u);
   EXPECT_EQ(machine_.state().acchi, 0u);
 }
 
@@ -223,6 +235,41 @@ TEST_F(Translated, LendIsNotLookedAtBehindTheInstructionThatWritesIt) {
     machine_.core().run(5);
     EXPECT_EQ(machine_.state().pc, program.at("behind"));
   }
+}
+
+// Translated code goes on behind these, unless there is an interrupt to be taken.
+TEST_F(Translated, AnInterruptIsEnabledWithinABlock) {
+  start(R"(
+      wsr.intset a3
+      addi a4, a4, 1
+      wsr.intenable a3
+      addi a4, a4, 1
+    end: j end
+  )");
+  constexpr std::uint32_t kSoftware = 1u << 7;
+  machine_.core().set_a(3, kSoftware);
+  machine_.core().set_a(4, 0);
+  const std::uint32_t begin = machine_.state().pc;
+  run_translated();
+  EXPECT_EQ(machine_.core().a(4), 1u);
+  EXPECT_EQ(machine_.state().interrupt, kSoftware);
+  EXPECT_EQ(machine_.state().epc[1], begin + 9);
+  EXPECT_EQ(machine_.state().exccause, static_cast<std::uint32_t>(Cause::kLevel1Interrupt));
+}
+
+// L32AI and S32RI raise an exception for an unaligned address, whether or not other instructions have taken
+// it.
+TEST_F(Translated, UnalignedAccessBeforeL32ai) {
+  const testing::Program program = start(R"(
+      l32i a4, a3, 0
+    load: l32ai a5, a3, 4
+    end: j end
+  )");
+  machine_.core().set_a(3, testing::kData + 1);
+  run_translated();
+  EXPECT_EQ(machine_.state().epc[1], program.at("load"));
+  EXPECT_EQ(machine_.state().excvaddr, testing::kData + 5);
+  EXPECT_EQ(machine_.state().exccause, static_cast<std::uint32_t>(Cause::kLoadStoreAlignment));
 }
 
 }  // namespace

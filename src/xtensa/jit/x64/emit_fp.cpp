@@ -126,7 +126,6 @@ void Emitter::emit_fp_access(const Instruction& in, bool load, bool indexed, boo
     as_.jmp(done);
   });
   const bool sum = indexed && !update;
-  const RegisterSet pointers = 1u << in.s | (sum ? 1u << in.t : 0);
   Gp base = x86::ecx;
   if (sum) {
     load_into(x86::ecx, in.s);
@@ -134,7 +133,8 @@ void Emitter::emit_fp_access(const Instruction& in, bool load, bool indexed, boo
   } else {
     base = read(in.s, x86::ecx);
   }
-  if ((aligned_ & pointers) != pointers) {
+  // "Aligned" means: or where the data bus does unaligned accesses. A sum may be elsewhere.
+  if (sum || (aligned_ >> in.s & 1) == 0) {
     as_.test(base.r8(), 3);
     as_.jnz(slow);
     if (!sum) aligned_ |= 1u << in.s;

@@ -153,9 +153,15 @@ bool Emitter::emit_memory(const Instruction& in) {
     }
     case Op::L32I:
     case Op::L32I_N:
-    case Op::L32AI:
     case Op::L32E:
       emit_access(in, true, 4, false);
+      return true;
+    case Op::L32AI:
+    case Op::S32RI:
+      // What is "aligned" may also be an address where the data bus has done an unaligned access. These do
+      // none.
+      aligned_ &= ~(1u << in.s);
+      emit_access(in, in.op == Op::L32AI, 4, false);
       return true;
     case Op::L8UI:
       emit_access(in, true, 1, false);
@@ -168,7 +174,6 @@ bool Emitter::emit_memory(const Instruction& in) {
       return true;
     case Op::S32I:
     case Op::S32I_N:
-    case Op::S32RI:
     case Op::S32NB:
     case Op::S32E:
       emit_access(in, false, 4, false);

@@ -19,6 +19,7 @@
 #include "xtensa/core.h"
 #include "xtensa/fp_host.h"
 #include "xtensa/instruction.h"
+#include "xtensa/instruction_traits.h"
 #include "xtensa/jit/region.h"
 
 namespace espalier::xtensa {
@@ -119,7 +120,9 @@ struct Core::Interpreter {
   // slow_ops.cpp. `immediate` is imm | imm2 << 16.
   Outcome slow(Op op, const Uop& uop);
   // Any instruction that goes on to the next one, as translated code asks for it: loads, stores, RSR...
-  Outcome perform(const Instruction& in);
+  // `shape` is access_shape(in), for those who keep it.
+  Outcome perform(const Instruction& in, const AccessShape& shape);
+  Outcome perform(const Instruction& in) { return perform(in, access_shape(in)); }
   Outcome region_protection(Op op, const Uop& uop);
   Outcome conditional_store(const Uop& uop);
 

@@ -19,6 +19,7 @@
 #include "xtensa/core.h"
 #include "xtensa/fp_host.h"
 #include "xtensa/instruction.h"
+#include "xtensa/instruction_traits.h"
 #include "xtensa/jit/region.h"
 
 namespace espalier::xtensa {
@@ -125,7 +126,9 @@ struct Core::Interpreter {
     if (core_.state_.lend != last_lend_) add_loop_end(last_lend_ = core_.state_.lend);
   }
   // Any instruction that goes on to the next one, as translated code asks for it: loads, stores, RSR...
-  Outcome perform(const Instruction& in);
+  // `shape` is access_shape(in), for those who keep it.
+  Outcome perform(const Instruction& in, const AccessShape& shape);
+  Outcome perform(const Instruction& in) { return perform(in, access_shape(in)); }
   Outcome region_protection(Op op, const Uop& uop);
   Outcome conditional_store(const Uop& uop);
 

@@ -129,17 +129,15 @@ auto Core::Interpreter::slow(Op op, const Uop& uop) -> Outcome {
   return exception(Cause::kIllegalInstruction);
 }
 
-auto Core::Interpreter::perform(const Instruction& in) -> Outcome {
+auto Core::Interpreter::perform(const Instruction& in, const AccessShape& shape) -> Outcome {
   Core& core = core_;
   State& state = core.state_;
   std::uint32_t* const ar = state.ar.data() + 4 * state.windowbase;
-  const AccessShape shape = access_shape(in);
   if (shape.size == 0 || in.op == Op::S32C1I || is_mac16(in.op)) {
     const auto immediate = static_cast<std::uint32_t>(in.imm) | static_cast<std::uint32_t>(in.imm2) << 16;
     return slow(in.op, Uop{nullptr, in.r, in.s, in.t, 0, immediate});
   }
-  const std::uint32_t address =
-      (shape.base ? ar[in.s] : 0) + (shape.index ? ar[in.t] : 0) + shape.offset;
+  const std::uint32_t address = (shape.base ? ar[in.s] : 0) + (shape.index ? ar[in.t] : 0) + shape.offset;
   if ((in.op == Op::L32AI || in.op == Op::S32RI) && (address & 3) != 0) {
     core.raise(Cause::kLoadStoreAlignment, address);
     return Outcome::kMoved;

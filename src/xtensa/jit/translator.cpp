@@ -110,12 +110,22 @@ void Translator::sync(std::uint32_t pc, std::uint32_t unexecuted) {
 
 // --- Slow paths
 
-bool Translator::slow_path(SlowFrame& frame, const std::uint8_t* return_address) {
-  Translation* const translation = translation_at(return_address);
+const Translator::Caller& Translator::caller_at(const std::uint8_t* return_address) {
+  Caller& caller = callers_[reinterpret_cast<std::uintptr_t>(return_address) / 8 % callers_.size()];
+  if (caller.return_address == return_address) return caller;
+  const Translation* const translation = translation_at(return_address);
   const auto offset = static_cast<std::uint32_t>(return_address - translation->begin);
   const auto found = std::lower_bound(translation->returns.begin(), translation->returns.end(),
                                       std::pair{offset, std::uint32_t{0}});
-  const Site& site = translation->sites[found->second];
+  caller = {return_address, translation, &translation->sites[found->second]};
+  return caller;
+}
+
+bool Translator::slow_path(SlowFrame& frame, const std::uint8_t* return_address) {
+  // Both last until the next flush(), which no instruction brings about by itself.
+  const Caller& caller = caller_at(return_address);
+  const Translation* const translation = caller.translation;
+  const Site& site = *caller.site;
   ++stats_.slow_accesses;
 
   State& state = core_.state_;
@@ -132,16 +142,13 @@ bool Translator::slow_path(SlowFrame& frame, const std::uint8_t* return_address)
     home(reg) = reg < kFirstFr ? static_cast<std::uint32_t>(frame.gpr[place]) : frame.fr[place];
   }
   sync(site.pc, site.rest + 1u);
-  const Instruction in = site.in;
-  const std::uint32_t next = site.pc + in.length;
-  const unsigned rest = site.rest;
-  const RegisterSet writes = site.writes;
+  const std::uint32_t next = site.pc + site.in.length;
   const auto stop = [this] {
     registers_.synced = true;
     registers_.exit = Exit::kContinue;
     return true;
   };
-  switch (core_.interpreter_->perform(in)) {
+  switch (core_.interpreter_->perform(site.in, site.access)) {
     case Core::Interpreter::Outcome::kMoved:
       core_.left_ -= 1;
       return stop();
@@ -160,10 +167,10 @@ bool Translator::slow_path(SlowFrame& frame, const std::uint8_t* return_address)
     }
     return stop();
   }
-  registers_.left = core_.left_ - rest;
+  registers_.left = core_.left_ - site.rest;
   // The block relies on it, and FCR may be another one now.
   if (registers_.fp_ready != 0) core_.interpreter_->fp_.use(state.fcr);
-  for (RegisterSet set = writes; set != 0; set &= set - 1) {
+  for (RegisterSet set = site.writes; set != 0; set &= set - 1) {
     const auto reg = static_cast<unsigned>(std::countr_zero(set));
     const std::uint8_t place = translation->places[reg];
     frame.result = home(reg);
@@ -396,6 +403,7 @@ void Translator::flush() {
   flush_pending_ = false;
   ++stats_.flushes;
   translations_.clear();
+  callers_.fill({});
   entries_.clear();
   pages_.clear();
   stale_.clear();

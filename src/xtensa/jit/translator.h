@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "xtensa/core.h"
+#include "xtensa/instruction_traits.h"
 #include "xtensa/jit/code_arena.h"
 #include "xtensa/jit/region.h"
 #include "xtensa/jit/registers.h"
@@ -31,6 +32,7 @@ struct Site {
   RegisterSet writes = 0;  // registers that the instruction changes
   Instruction in;
   std::uint8_t rest = 0;  // instructions of the block that come after this one
+  AccessShape access;     // access_shape(in)
 };
 
 // How a region's code is laid out, as its slow paths need it.
@@ -137,6 +139,13 @@ class Translator {
   void forget_ways();
   void kill(Translation& translation);
   Translation* translation_at(const std::uint8_t* host);
+  // The site that called the slow path, by the host's return address.
+  struct Caller {
+    const std::uint8_t* return_address = nullptr;
+    const Translation* translation = nullptr;
+    const Site* site = nullptr;
+  };
+  const Caller& caller_at(const std::uint8_t* return_address);
   static std::uint64_t key(std::uint32_t pc, Mode mode) { return std::uint64_t{mode.index()} << 32 | pc; }
 
   Core& core_;
@@ -158,6 +167,7 @@ class Translator {
   std::unordered_map<std::uint64_t, std::vector<std::uint8_t*>> stale_;  // entries of dead translations
   std::unordered_set<std::uint64_t> hopeless_;  // begins with what cannot be translated
   std::vector<std::uint32_t> literals_;         // used by the translation that is being made
+  std::array<Caller, 256> callers_{};           // the latest, quickly found
   bool flush_pending_ = false;
   // The link that the last exit came by, and where it wanted to go.
   std::uint8_t* pending_link_ = nullptr;

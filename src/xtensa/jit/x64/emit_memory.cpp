@@ -18,7 +18,7 @@ constexpr std::uint32_t kNarrowLimit = 0x40000000 - 0x400;
 
 std::uint32_t Emitter::add_site() {
   sites_.push_back({current_->pc, dirty_, current_->use.writes, current_->in,
-                    static_cast<std::uint8_t>(block_->count - 1 - step_)});
+                    static_cast<std::uint8_t>(block_->count - 1 - step_), access_shape(current_->in)});
   return static_cast<std::uint32_t>(sites_.size() - 1);
 }
 

@@ -285,10 +285,6 @@ void Core::raise_window_underflow(unsigned size) {
   jump_to_vector(size == 1 ? kVecWindowUnderflow4 : size == 2 ? kVecWindowUnderflow8 : kVecWindowUnderflow12);
 }
 
-bool Core::watching_data() const {
-  return ((state_.dbreakc[0] | state_.dbreakc[1]) & 0xc0000000) != 0;
-}
-
 void Core::invalidate_code(std::uint32_t address, std::uint32_t size) {
   interpreter_->invalidate(address, size);
   if (translator_ != nullptr) translator_->invalidate(address, size);

@@ -191,7 +191,8 @@ class Core {
   void raise_debug(std::uint32_t cause);
   void raise_window_overflow();
   void raise_window_underflow(unsigned size);
-  bool watching_data() const;  // a data breakpoint is armed
+  // A data breakpoint is armed.
+  bool watching_data() const { return ((state_.dbreakc[0] | state_.dbreakc[1]) & 0xc0000000) != 0; }
   void jump_to_vector(std::uint32_t offset) { state_.pc = state_.vecbase + offset; }
 
   unsigned index_;

@@ -26,16 +26,6 @@ inline unsigned free_panes(const State& s) {
 constexpr std::uint32_t kNmiLine = 1u << 14;
 static_assert(kInterruptLines[14].kind == InterruptKind::kNmi);
 
-// Whether memory may be executed but not read somewhere: translated code does not look at that.
-inline bool executes_only(const State& s) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101, kExecuteOnly = 3;
-  std::uint64_t regions = 0;
-  static_assert(sizeof s.data_region == sizeof regions);
-  std::memcpy(&regions, s.data_region.data(), sizeof regions);
-  regions ^= kOnes * kExecuteOnly;
-  return ((regions - kOnes) & ~regions & kOnes << 7) != 0;
-}
-
 inline std::int32_t as_signed(std::uint32_t value) {
   return static_cast<std::int32_t>(value);
 }
@@ -77,11 +67,6 @@ void Core::Interpreter::set_translator(jit::Translator* translator) {
 void Core::Interpreter::set_threshold(unsigned entries) {
   threshold_ = static_cast<std::int32_t>(std::clamp(entries, 1u, 1u << 30)) - 1;
   invalidate_all();
-}
-
-bool Core::Interpreter::may_translate() const {
-  const State& state = core_.state_;
-  return (state.ibreakenable | state.icountlevel) == 0 && !core_.watching_data() && !executes_only(state);
 }
 
 jit::CodeSource Core::Interpreter::code_source() {

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <unordered_set>
 
@@ -59,6 +60,16 @@ class Translator;
 // whatever ATOMCTL says.
 constexpr bool is_local_memory(std::uint32_t address) {
   return address >= 0x3f400000 && address < 0x40c00000;
+}
+
+// Whether memory may be executed but not read somewhere: translated code does not look at that.
+inline bool executes_only(const State& s) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101, kExecuteOnly = 3;
+  std::uint64_t regions = 0;
+  static_assert(sizeof s.data_region == sizeof regions);
+  std::memcpy(&regions, s.data_region.data(), sizeof regions);
+  regions ^= kOnes * kExecuteOnly;
+  return ((regions - kOnes) & ~regions & kOnes << 7) != 0;
 }
 
 struct Core::Interpreter {
@@ -120,7 +131,10 @@ struct Core::Interpreter {
   // slow_ops.cpp. `immediate` is imm | imm2 << 16.
   Outcome slow(Op op, const Uop& uop);
   // Whether translated code may run at all: it looks at none of these.
-  bool may_translate() const;
+  bool may_translate() const {
+    const State& state = core_.state_;
+    return (state.ibreakenable | state.icountlevel) == 0 && !core_.watching_data() && !executes_only(state);
+  }
   // To be called where LEND may have been written.
   void note_loop_end() {
     if (core_.state_.lend != last_lend_) add_loop_end(last_lend_ = core_.state_.lend);
@@ -138,7 +152,7 @@ struct Core::Interpreter {
   HostFp fp_;
   bool flush_pending_ = false;
   jit::Translator* translator_ = nullptr;
-  static constexpr std::int32_t kDefaultThreshold = 30;
+  static constexpr std::int32_t kDefaultThreshold = 300;
   static constexpr std::int32_t kNeverHot = std::numeric_limits<std::int32_t>::max();
   std::int32_t threshold_ = kDefaultThreshold;
   // Raised by each flush: links kept across a lookup() belong to the memory of before.

@@ -162,7 +162,7 @@ class Translator {
     std::uint64_t key = ~std::uint64_t{0};
     const void* host = nullptr;
   };
-  std::array<Found, 512> found_{};
+  std::array<Found, 2048> found_{};
   std::unordered_map<std::uint32_t, std::vector<Translation*>> pages_;   // of guest code
   std::unordered_map<std::uint64_t, std::vector<std::uint8_t*>> stale_;  // entries of dead translations
   std::unordered_set<std::uint64_t> hopeless_;  // begins with what cannot be translated

@@ -20,6 +20,10 @@ constexpr Ticks kCyclesAlone = 20'000;
 // next call clears it again some dozens of instructions later, with nothing to make sure that the other core,
 // which polls it, has looked in between.
 constexpr Ticks kCyclesPolling = 24;
+// So many turns stay short after the last that saw a core spin: one that leaves its loop for an interrupt, and
+// waits in the handler for what the other does next, has not been seen to spin there yet (the level-5 handler
+// of ESP-IDF's DPORT workaround, with a real ROM).
+constexpr unsigned kShortTurnsAfterSpinning = 16;
 // A core that has gone round unchanged for so many of those turns waits for something that takes longer than a
 // flag between two cores. The other's turns then double every so many, up to their usual length.
 constexpr unsigned kPatientTurns = 128;
@@ -76,14 +80,20 @@ Ticks Scheduler::limit(Ticks from, Ticks cycles) const {
   return std::min(from + kCatchUp * turn, std::max(events_.next_deadline(), from + kPastTimer * turn));
 }
 
-Ticks Scheduler::turn_length(bool both) const {
+Ticks Scheduler::turn_length(bool both) {
   const auto length_for = [](const Spin& spin) {
     if (!spin.suspected && spin.length == 0) return kCyclesBoth;
     if (spin.length == 0 || spin.turns < kPatientTurns) return kCyclesPolling;
     const unsigned doublings = std::min((spin.turns - kPatientTurns) / kTurnsToDouble, 16u);
     return std::min(kCyclesPolling << doublings, kCyclesBoth);
   };
-  if (both) return std::min(length_for(spins_[0]), length_for(spins_[1]));
+  if (both) {
+    const Ticks length = std::min(length_for(spins_[0]), length_for(spins_[1]));
+    if (length == kCyclesPolling) short_turns_ = kShortTurnsAfterSpinning;
+    if (length != kCyclesBoth || short_turns_ == 0) return length;
+    --short_turns_;
+    return kCyclesPolling;
+  }
   // While there is time to catch up with, timers are due one after another.
   return clock_.held_back() ? kCyclesBoth : kCyclesAlone;
 }

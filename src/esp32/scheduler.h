@@ -47,7 +47,7 @@ class Scheduler {
   static bool runnable(const xtensa::Core& core);
 
  private:
-  base::Ticks turn_length(bool both) const;
+  base::Ticks turn_length(bool both);
   base::Ticks limit(base::Ticks from, base::Ticks cycles) const;
   void run_core(xtensa::Core& core, base::Ticks start, base::Ticks& end, bool first, bool both);
 
@@ -66,6 +66,7 @@ class Scheduler {
   xtensa::Stop probe(xtensa::Core& core, std::uint64_t count);
   xtensa::Stop run_and_probe(xtensa::Core& core, std::uint64_t budget, bool both);
 
+  unsigned short_turns_ = 0;
   MachineClock& clock_;
   base::EventQueue& events_;
   std::array<xtensa::Core*, 2> cores_;

@@ -20,12 +20,12 @@ constexpr Ticks kCyclesAlone = 20'000;
 // next call clears it again some dozens of instructions later, with nothing to make sure that the other core,
 // which polls it, has looked in between.
 constexpr Ticks kCyclesPolling = 24;
-// So many turns stay short after the last that saw a core spin: one that leaves its loop for an interrupt, and
-// waits in the handler for what the other does next, has not been seen to spin there yet (the level-5 handler
-// of ESP-IDF's DPORT workaround, with a real ROM).
+// So many turns stay short after the last that saw a core spin: one that leaves its loop for an interrupt,
+// and waits in the handler for what the other does next, has not been seen to spin there yet (the level-5
+// handler of ESP-IDF's DPORT workaround, with a real ROM).
 constexpr unsigned kShortTurnsAfterSpinning = 16;
-// A core that has gone round unchanged for so many of those turns waits for something that takes longer than a
-// flag between two cores. The other's turns then double every so many, up to their usual length.
+// A core that has gone round unchanged for so many of those turns waits for something that takes longer than
+// a flag between two cores. The other's turns then double every so many, up to their usual length.
 constexpr unsigned kPatientTurns = 128;
 constexpr unsigned kTurnsToDouble = 16;
 // Realtime: how much faster than the guest's instructions its time may pass, at a cycle each. However long

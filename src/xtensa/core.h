@@ -103,8 +103,8 @@ class Core {
   Engine engine() const { return translator_ != nullptr ? Engine::kJit : Engine::kInterpreter; }
   // How often a block has to be entered before it is translated; at least 1.
   void set_jit_threshold(unsigned entries);
-  // How much memory translated code may take, for the next set_engine(); at least kLeastJitMemory, in which any
-  // one translation has room. When it is full all are thrown away and made again as they are needed.
+  // How much memory translated code may take, for the next set_engine(); at least kLeastJitMemory, in which
+  // any one translation has room. When it is full all are thrown away and made again as they are needed.
   static constexpr std::size_t kLeastJitMemory = 64 * 1024;
   static constexpr std::size_t kDefaultJitMemory = 16 * 1024 * 1024;
   void set_jit_memory(std::size_t bytes);

@@ -28,10 +28,12 @@ void pass_on(int signal, siginfo_t* info, void* context) {
 }
 
 void on_fault(int signal, siginfo_t* info, void* context) {
-  auto& registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
+#if defined(__x86_64__)
+  const auto& registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
   auto* const host = reinterpret_cast<std::uint8_t*>(registers[REG_RIP]);
   // Back at the same address there is a call of the slow path now.
   if (running != nullptr && running->reroute(host)) return;
+#endif
   pass_on(signal, info, context);
 }
 

@@ -268,9 +268,13 @@ class X64Backend final : public Backend {
 }  // namespace
 
 std::unique_ptr<Backend> make_backend(Translator& translator) {
+#if !defined(__x86_64__)
+  return (void)translator, nullptr;  // there is no other backend yet
+#else
   auto backend = std::make_unique<X64Backend>(translator);
   if (!backend->make_thunks()) return nullptr;
   return backend;
+#endif
 }
 
 }  // namespace espalier::xtensa::jit

@@ -32,6 +32,13 @@ void Archive::raw(void* data, std::size_t size) {
   at_ += size;
 }
 
+void Archive::value(bool& v) {
+  std::uint8_t byte = v;
+  raw(&byte, 1);
+  if (byte > 1) failed_ = true;
+  if (!failed_) v = byte;
+}
+
 void Archive::section(std::string_view name) {
   if (failed_) return;  // it failed before
   section_ = name;

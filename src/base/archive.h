@@ -16,8 +16,9 @@
 namespace espalier::base {
 
 // A byte stream that either collects values (saving) or hands them back (loading). A class describes its
-// state once, in `void archive(Archive& ar) { ar(a_, b_, c_); }`. Loading from a stream that is too short, or
-// whose section names differ, sets failed() and leaves the remaining values as they were; it never throws.
+// state once, in `void archive(Archive& ar) { ar(a_, b_, c_); }`. Loading from a stream that is too short, whose
+// section names differ or that has a bool other than 0 and 1 sets failed() and leaves the remaining values as
+// they were; it never throws.
 // Integers are stored little-endian at their own width.
 class Archive {
  public:
@@ -48,6 +49,8 @@ class Archive {
 
   template <class T>
   requires(std::is_arithmetic_v<T> || std::is_enum_v<T>) void value(T& v) { raw(&v, sizeof v); }
+  // A byte of its own: any other value than 0 and 1 in a bool is undefined behaviour, and fails here.
+  void value(bool& v);
   template <class T, std::size_t N>
   void value(std::array<T, N>& v) {
     for (T& x : v) value(x);

@@ -107,6 +107,20 @@ TEST(Archive, RefusesATruncatedOrForeignStream) {
   EXPECT_TRUE(other.failed());
 }
 
+// Found by fuzz.open_eth: a damaged state put 135 into a bool, which is undefined behaviour.
+TEST(Archive, RefusesABoolThatIsNeitherTrueNorFalse) {
+  const std::vector<std::uint8_t> bytes = {1, 135, 0};
+  bool first = false, second = false, third = true;
+  Archive in = Archive::loading(bytes);
+  in(first);
+  EXPECT_TRUE(first);
+  EXPECT_FALSE(in.failed());
+  in(second, third);
+  EXPECT_TRUE(in.failed());
+  EXPECT_FALSE(second);
+  EXPECT_TRUE(third);  // left as it was
+}
+
 TEST(Archive, SaysWhereItFailed) {
   std::uint32_t a = 1, b = 2;
   Archive out = Archive::saving();

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/run_options.h"
+#include "host/session_options.h"
 
 namespace espalier::cli {
 
@@ -13,7 +13,7 @@ namespace espalier::cli {
 using Action = std::function<int()>;
 
 // What `espalier run` does with its options; returns the exit code.
-using Runner = std::function<int(const RunOptions&)>;
+using Runner = std::function<int(const host::SessionOptions&)>;
 
 // Parses `arguments` (without the program's name) and does what they say. Returns the exit code; never
 // throws. Without a runner there is no `run` command.

@@ -111,7 +111,7 @@ std::expected<std::string, std::string> parse_log(const std::string& text) {
 }
 
 // What can only be said of the options together.
-std::string problem_of(const RunOptions& options) {
+std::string problem_of(const host::SessionOptions& options) {
   if (options.demo && !options.image.empty()) return "name an image or --demo, not both";
   if (!options.demo && options.image.empty())
     return "which image? Name a flash image or a build folder, or use --demo";
@@ -123,7 +123,7 @@ std::string problem_of(const RunOptions& options) {
                          options.image);
     }
   }
-  if (options.net == NetMode::kNone && !options.publish.empty()) return "--publish needs --net user";
+  if (options.net == host::NetMode::kNone && !options.publish.empty()) return "--publish needs --net user";
   auto on_stdio = std::ranges::count(options.serial, base::SerialSpec::Kind::kStdio, &base::SerialSpec::kind);
   if (on_stdio > 1) return "only one of --serial, --serial1 and --serial2 can be stdio";
   for (const std::string* file : {&options.image, &options.rom, &options.efuse}) {
@@ -134,7 +134,7 @@ std::string problem_of(const RunOptions& options) {
   return {};
 }
 
-void add_options(CLI::App& command, RunOptions& options) {
+void add_options(CLI::App& command, host::SessionOptions& options) {
   command.add_option("IMAGE", options.image,
                      "Merged flash image, or build folder with flasher_args.json or flash_args");
   command.add_flag("--demo", options.demo, "Run the built-in guest, a web server, instead of an image");
@@ -143,9 +143,9 @@ void add_options(CLI::App& command, RunOptions& options) {
                  "Lead a port of this host to one of the guest (default address: 127.0.0.1)",
                  "[ADDR:]HOSTPORT:GUESTPORT[/udp]", net::parse_publish)
       ->group("Network");
-  add_choice<NetMode>(command, "--net", options.net,
-                      "What the guest's Ethernet is plugged into (default: user)",
-                      {{"user", NetMode::kUser}, {"none", NetMode::kNone}})
+  add_choice<host::NetMode>(command, "--net", options.net,
+                            "What the guest's Ethernet is plugged into (default: user)",
+                            {{"user", host::NetMode::kUser}, {"none", host::NetMode::kNone}})
       ->group("Network");
   command.add_option("--pcap", options.pcap, "Record all frames of the guest's port, for Wireshark")
       ->type_name("FILE")
@@ -166,9 +166,9 @@ void add_options(CLI::App& command, RunOptions& options) {
              "SECONDS", parse_seconds)
       ->group("Console");
 
-  add_choice<ClockMode>(command, "--clock", options.clock,
-                        "The guest's time: the host's, or as fast as it can go (default: realtime)",
-                        {{"realtime", ClockMode::kRealtime}, {"warp", ClockMode::kWarp}})
+  add_choice<esp32::ClockMode>(command, "--clock", options.clock,
+                               "The guest's time: the host's, or as fast as it can go (default: realtime)",
+                               {{"realtime", esp32::ClockMode::kRealtime}, {"warp", esp32::ClockMode::kWarp}})
       ->group("Machine");
   add_choice<xtensa::Engine>(command, "--engine", options.engine,
                              "What executes instructions: translated host code where it pays, or the "
@@ -211,9 +211,9 @@ void add_options(CLI::App& command, RunOptions& options) {
 
 }  // namespace
 
-std::expected<MacAddress, std::string> parse_mac(std::string_view text) {
+std::expected<devices::MacAddress, std::string> parse_mac(std::string_view text) {
   auto wrong = [text](std::string_view what) { return std::unexpected(fmt::format("'{}' {}", text, what)); };
-  MacAddress mac{};
+  devices::MacAddress mac{};
   constexpr std::size_t kLength = 6 * 3 - 1;
   if (text.size() != kLength) return wrong("is no MAC address: it should look like 24:0a:c4:00:00:01");
   for (std::size_t i = 0; i < mac.size(); ++i) {
@@ -229,7 +229,7 @@ std::expected<MacAddress, std::string> parse_mac(std::string_view text) {
 }
 
 void add_run_command(CLI::App& app, Action& action, Runner run) {
-  auto options = std::make_shared<RunOptions>();
+  auto options = std::make_shared<host::SessionOptions>();
   CLI::App* command = app.add_subcommand("run", "Boot a flash image, a build folder or the demo");
   add_options(*command, *options);
   command->footer(

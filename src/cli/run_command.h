@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "cli/cli.h"
-#include "cli/run_options.h"
+#include "host/session_options.h"
 
 namespace CLI {
 class App;
@@ -18,6 +18,6 @@ namespace espalier::cli {
 void add_run_command(CLI::App& app, Action& action, Runner run);
 
 // Six bytes in hexadecimal with ':' or '-' between; not a group address, which no interface can have.
-std::expected<MacAddress, std::string> parse_mac(std::string_view text);
+std::expected<devices::MacAddress, std::string> parse_mac(std::string_view text);
 
 }  // namespace espalier::cli

@@ -16,7 +16,7 @@ using testing::IsEmpty;
 // What `espalier run ARGUMENTS` understands.
 struct Outcome {
   int code = -1;
-  std::optional<RunOptions> options;
+  std::optional<host::SessionOptions> options;
   std::string errors;
 };
 
@@ -24,7 +24,7 @@ Outcome run(std::vector<std::string> arguments) {
   Outcome outcome;
   arguments.insert(arguments.begin(), "run");
   testing::internal::CaptureStderr();
-  outcome.code = run_cli(arguments, [&](const RunOptions& options) {
+  outcome.code = run_cli(arguments, [&](const host::SessionOptions& options) {
     outcome.options = options;
     return 7;
   });
@@ -51,17 +51,17 @@ TEST(RunCommand, Defaults) {
   Outcome outcome = run({"--demo"});
   ASSERT_TRUE(outcome.options) << outcome.errors;
   EXPECT_EQ(outcome.code, 7);
-  const RunOptions& options = *outcome.options;
+  const host::SessionOptions& options = *outcome.options;
   EXPECT_TRUE(options.demo);
   EXPECT_EQ(options.serial[0].kind, base::SerialSpec::Kind::kStdio);
   EXPECT_EQ(options.serial[1].kind, base::SerialSpec::Kind::kNone);
   EXPECT_EQ(options.serial[2].kind, base::SerialSpec::Kind::kNone);
-  EXPECT_EQ(options.net, NetMode::kUser);
-  EXPECT_EQ(options.clock, ClockMode::kRealtime);
+  EXPECT_EQ(options.net, host::NetMode::kUser);
+  EXPECT_EQ(options.clock, esp32::ClockMode::kRealtime);
   EXPECT_EQ(options.cpus, 2u);
   EXPECT_EQ(options.psram_size, 0u);
-  EXPECT_FALSE(options.stats || options.persist || options.mac || options.timeout_seconds || options.reset_limit ||
-               options.flash_size);
+  EXPECT_FALSE(options.stats || options.persist || options.mac || options.timeout_seconds ||
+               options.reset_limit || options.flash_size);
   EXPECT_THAT(options.publish, IsEmpty());
   EXPECT_THAT(options.until, IsEmpty());
 }
@@ -110,7 +110,7 @@ TEST(RunCommand, TakesEveryOption) {
                          "--log",
                          "debug,unimp"});
   ASSERT_TRUE(outcome.options) << outcome.errors;
-  const RunOptions& options = *outcome.options;
+  const host::SessionOptions& options = *outcome.options;
   EXPECT_EQ(options.image, file);
   ASSERT_EQ(options.publish.size(), 2u);
   EXPECT_EQ(options.publish[0].host_port, 8000);
@@ -123,9 +123,9 @@ TEST(RunCommand, TakesEveryOption) {
   EXPECT_EQ(options.serial[2], (base::SerialSpec{.kind = base::SerialSpec::Kind::kFile, .path = "/tmp/u2"}));
   EXPECT_THAT(options.until, ElementsAre("first", "--- second ---"));
   EXPECT_EQ(options.timeout_seconds, 2.5);
-  EXPECT_EQ(options.clock, ClockMode::kWarp);
+  EXPECT_EQ(options.clock, esp32::ClockMode::kWarp);
   EXPECT_EQ(options.rom, file);
-  EXPECT_EQ(options.mac, (MacAddress{0x24, 0x0a, 0xc4, 0x00, 0x01, 0x10}));
+  EXPECT_EQ(options.mac, (devices::MacAddress{0x24, 0x0a, 0xc4, 0x00, 0x01, 0x10}));
   EXPECT_EQ(options.efuse, file);
   EXPECT_EQ(options.flash_size, 8u << 20);
   EXPECT_EQ(options.psram_size, 4u << 20);
@@ -180,14 +180,14 @@ TEST(RunCommand, IsMissingWithoutARunner) {
 
 TEST(RunCommand, AnExceptionIsTheEmulatorsFault) {
   testing::internal::CaptureStderr();
-  EXPECT_EQ(
-      run_cli({"run", "--demo"}, [](const RunOptions&) -> int { throw std::runtime_error("lost\nit"); }),
-      kEmulatorFault);
+  EXPECT_EQ(run_cli({"run", "--demo"},
+                    [](const host::SessionOptions&) -> int { throw std::runtime_error("lost\nit"); }),
+            kEmulatorFault);
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "espalier: fault of the emulator: lost it\n");
 }
 
 TEST(Mac, Spellings) {
-  EXPECT_EQ(parse_mac("00:00:00:00:00:fE").value(), (MacAddress{0, 0, 0, 0, 0, 0xfe}));
+  EXPECT_EQ(parse_mac("00:00:00:00:00:fE").value(), (devices::MacAddress{0, 0, 0, 0, 0, 0xfe}));
   for (const char* text :
        {"", "00:00:00:00:00", "00:00:00:00:00:0g", "00.00.00.00.00.00", "0:0:0:0:0:0:00000",
         "00:00:00:00:00:00:00", "-1:00:00:00:00:00", "0x:00:00:00:00:00"}) {

@@ -124,8 +124,11 @@ void Machine::connect() {
 // --- Running
 
 Machine::Progress Machine::run_round() {
-  if (!pending_resets_.empty()) carry_out_resets();
   if (halt_) return Progress::kStopped;
+  if (!pending_resets_.empty()) {
+    carry_out_resets();
+    return halt_ ? Progress::kStopped : Progress::kRan;  // whoever drives the machine may want to stop here
+  }
   const bool ran = scheduler_.round();
   if (halt_) return Progress::kStopped;
   return ran || !pending_resets_.empty() ? Progress::kRan : Progress::kIdle;
@@ -162,6 +165,7 @@ void Machine::carry_out_resets() {
       return;
     }
     if (!app_only) ++resets_;
+    if (!app_only && on_reset_) on_reset_(reset.cause);
     chip_->reset(reset.scope, reset.cause);
     if (reset.scope != ResetScope::kAppCpu) reset_core(0);
     if (reset.scope != ResetScope::kProCpu) reset_core(1);

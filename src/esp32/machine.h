@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
@@ -98,6 +99,10 @@ class Machine final : private xtensa::Environment {
 
   // Asks for a reset; carried out before the next turn.
   void request_reset(devices::ResetScope scope, devices::ResetCause cause);
+  // Carries out what has been asked for, without a turn. Between turns only.
+  void carry_out_resets();
+  // Called before each reset of the chip, or of the PRO CPU, is carried out; not for APP_CPU alone.
+  void on_reset(std::function<void(devices::ResetCause)> observer) { on_reset_ = std::move(observer); }
 
   // The whole state: guest memory, what has changed of the flash, cores, devices, time. Not the ROM, the
   // flash image and the options, which a machine that loads it has to be created with again. Between rounds
@@ -117,7 +122,6 @@ class Machine final : private xtensa::Environment {
 
   Machine(const MachineOptions& options, base::Logger log, std::unique_ptr<devices::FlashStorage> flash);
   void connect();
-  void carry_out_resets();
   void reset_core(unsigned cpu);
   void update_core_gates();
   void set_cpu_frequency(std::uint32_t hz);
@@ -154,6 +158,7 @@ class Machine final : private xtensa::Environment {
   std::array<std::unordered_map<std::uint32_t, std::uint32_t>, 2> external_registers_;
   Scheduler scheduler_;
   std::vector<PendingReset> pending_resets_;
+  std::function<void(devices::ResetCause)> on_reset_;
   std::uint32_t resets_ = 0;
   std::uint64_t slow_accesses_ = 0;
   std::optional<Halt> halt_;

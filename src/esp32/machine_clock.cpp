@@ -14,6 +14,7 @@ MachineClock::MachineClock(ClockMode mode, HostClock host)
     : mode_(mode), host_clock_(std::move(host)), host_origin_ns_(host_ns()) {}
 
 std::uint64_t MachineClock::host_ns() const {
+  if (held_ns_) return *held_ns_;
   if (host_clock_) return host_clock_();
   timespec ts;
   clock_gettime(CLOCK_MONOTONIC, &ts);
@@ -52,6 +53,16 @@ Ticks MachineClock::end_run() {
 void MachineClock::advance_to(Ticks time) {
   assert(!running_);
   time_ = std::max(time_, time);
+}
+
+void MachineClock::hold() {
+  if (!held_ns_) held_ns_ = host_ns();
+}
+
+void MachineClock::release() {
+  if (!held_ns_) return;
+  const std::uint64_t since = *std::exchange(held_ns_, std::nullopt);
+  host_origin_ns_ += host_ns() - since;
 }
 
 void MachineClock::set_cpu_frequency(std::uint32_t hz) {

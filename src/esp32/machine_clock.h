@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "base/archive.h"
 #include "base/event_queue.h"
@@ -44,6 +45,11 @@ class MachineClock final : public base::TimeSource {
   // Realtime: whether the limit held the time back when now() was last asked.
   bool held_back() const { return held_back_; }
 
+  // Realtime: time stands still from hold() to release(), as if the host's clock had stopped; a second hold()
+  // changes nothing. In warp it does anyway when nothing runs.
+  void hold();
+  void release();
+
   // The CPU clock, 80 MHz..240 MHz or the crystal's 40 MHz and its divisions; must divide 480 MHz.
   void set_cpu_frequency(std::uint32_t hz);
   std::uint32_t cpu_frequency() const { return hz_; }
@@ -61,6 +67,7 @@ class MachineClock final : public base::TimeSource {
 
   ClockMode mode_;
   HostClock host_clock_;
+  std::optional<std::uint64_t> held_ns_;  // the host's time when it was held
   std::uint64_t host_origin_ns_ = 0;
   base::Ticks time_ = 0;  // last time given; in warp while a core runs, its time at `instructions_`
   base::Ticks limit_ = base::kNever;

@@ -56,6 +56,22 @@ TEST(MachineClock, RealtimeFollowsTheHostUpToTheLimit) {
   EXPECT_EQ(clock.now(), 1003 * base::kTicksPerMillisecond) << "a limit in the past holds the clock, no more";
 }
 
+TEST(MachineClock, HeldTimeStandsStillAndGoesOnWhereItWas) {
+  std::uint64_t host = 5'000'000;
+  MachineClock clock(ClockMode::kRealtime, [&host] { return host; });
+  host += 1'000'000;
+  clock.hold();
+  host += 4'000'000;
+  clock.hold();
+  EXPECT_EQ(clock.now(), base::kTicksPerMillisecond);
+  clock.release();
+  EXPECT_EQ(clock.now(), base::kTicksPerMillisecond);
+  host += 1'000'000;
+  EXPECT_EQ(clock.now(), 2 * base::kTicksPerMillisecond);
+  clock.release();
+  EXPECT_EQ(clock.now(), 2 * base::kTicksPerMillisecond);
+}
+
 TEST(MachineClock, ALoadedClockGoesOnFromItsTime) {
   MachineClock saved(ClockMode::kWarp);
   saved.advance_to(480'000'000);

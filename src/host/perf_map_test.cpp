@@ -1,4 +1,4 @@
-#include "cli/perf_map.h"
+#include "host/perf_map.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <fstream>
 #include <iterator>
 
-namespace espalier::cli {
+namespace espalier::host {
 namespace {
 
 namespace fs = std::filesystem;
@@ -38,4 +38,4 @@ TEST(PerfMap, NamesAnElfThatIsNone) {
 }
 
 }  // namespace
-}  // namespace espalier::cli
+}  // namespace espalier::host

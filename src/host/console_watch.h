@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-namespace espalier::cli {
+namespace espalier::host {
 
-// Each text is looked for behind the end of the one before. Bytes may come in any pieces; no more of them is kept
-// than the next text needs.
+// Each text is looked for behind the end of the one before. Bytes may come in any pieces; no more of them is
+// kept than the next text needs.
 class ConsoleWatch {
  public:
   // Without texts done() is never true.
@@ -28,4 +28,4 @@ class ConsoleWatch {
   std::string tail_;
 };
 
-}  // namespace espalier::cli
+}  // namespace espalier::host

@@ -5,10 +5,11 @@
 
 #include "base/event_loop.h"
 
-namespace espalier::cli {
+namespace espalier::host {
 
-// While one lives, the first SIGINT, SIGTERM or SIGHUP is noted and wakes the loop; the second ends the process at
-// once. Needed as PID 1 of a container above all, where signals without a handler are ignored. One at a time.
+// While one lives, the first SIGINT, SIGTERM or SIGHUP is noted and wakes the loop; the second ends the
+// process at once. Needed as PID 1 of a container above all, where signals without a handler are ignored. One
+// at a time.
 class SignalWatch {
  public:
   explicit SignalWatch(base::EventLoop& loop);
@@ -20,4 +21,4 @@ class SignalWatch {
   int signal() const;
 };
 
-}  // namespace espalier::cli
+}  // namespace espalier::host

@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <span>
 
-namespace espalier::cli {
+namespace espalier::host {
 
 // guest/http_server/http_server.bin: flash from image::kBootloaderOffset (0x1000) on, so what
 // image::flash_image_from_bytes() takes as it is.
 std::span<const std::uint8_t> demo_image();
 
-}  // namespace espalier::cli
+}  // namespace espalier::host

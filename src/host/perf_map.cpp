@@ -1,4 +1,4 @@
-#include "cli/perf_map.h"
+#include "host/perf_map.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 
 #include "image/build_folder.h"
 
-namespace espalier::cli {
+namespace espalier::host {
 namespace {
 
 namespace fs = std::filesystem;
@@ -57,4 +57,4 @@ void PerfMap::add(const void* host, std::size_t size, std::uint32_t pc) {
   std::fflush(file_.get());
 }
 
-}  // namespace espalier::cli
+}  // namespace espalier::host

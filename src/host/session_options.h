@@ -1,4 +1,4 @@
-// What `espalier run` is asked to do: the command line, parsed and checked, as plain values.
+// What a machine with its host side is made of: a command line, parsed and checked, as plain values.
 #pragma once
 
 #include <array>
@@ -13,14 +13,13 @@
 #include "net/publish.h"
 #include "xtensa/core.h"
 
-namespace espalier::cli {
+namespace espalier::host {
 
 enum class NetMode : std::uint8_t { kUser, kNone };
+using devices::MacAddress;
 using esp32::ClockMode;
 
-using devices::MacAddress;
-
-struct RunOptions {
+struct SessionOptions {
   // Exactly one of the two: a flash image or build folder, or the built-in guest.
   std::string image;
   bool demo = false;
@@ -44,9 +43,10 @@ struct RunOptions {
   unsigned cpus = 2;                         // 1 or 2
   bool persist = false;                      // write flash changes back to `image`, which is a file then
   std::optional<std::uint32_t> reset_limit;  // stop when the chip resets for this many-and-first time
+  bool start_paused = false;                 // until RunControl::resume()
   bool stats = false;                        // print RunStats to standard error at the end
   bool perf_map = false;                     // tell `perf` of translated code
   std::string log;                           // "LEVEL[,AREA...]", checked; empty: the default
 };
 
-}  // namespace espalier::cli
+}  // namespace espalier::host

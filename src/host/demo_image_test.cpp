@@ -1,11 +1,11 @@
-#include "cli/demo_image.h"
+#include "host/demo_image.h"
 
 #include <gtest/gtest.h>
 
 #include "image/esp_image.h"
 #include "image/flash_image.h"
 
-namespace espalier::cli {
+namespace espalier::host {
 namespace {
 
 TEST(DemoImage, IsABootloaderAndAProgramBehindIt) {
@@ -22,4 +22,4 @@ TEST(DemoImage, IsABootloaderAndAProgramBehindIt) {
 }
 
 }  // namespace
-}  // namespace espalier::cli
+}  // namespace espalier::host

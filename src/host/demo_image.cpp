@@ -1,4 +1,4 @@
-#include "cli/demo_image.h"
+#include "host/demo_image.h"
 
 // Built from guest/http_server by the target guest_http_server_image, checked in.
 asm(R"(
@@ -14,10 +14,10 @@ espalier_demo_image_end:
 extern "C" const std::uint8_t espalier_demo_image[];
 extern "C" const std::uint8_t espalier_demo_image_end[];
 
-namespace espalier::cli {
+namespace espalier::host {
 
 std::span<const std::uint8_t> demo_image() {
   return {espalier_demo_image, espalier_demo_image_end};
 }
 
-}  // namespace espalier::cli
+}  // namespace espalier::host

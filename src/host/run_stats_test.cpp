@@ -1,9 +1,9 @@
-#include "cli/run_stats.h"
+#include "host/run_stats.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace espalier::cli {
+namespace espalier::host {
 namespace {
 
 using testing::HasSubstr;
@@ -26,4 +26,4 @@ TEST(RunStats, AMachineThatNeverRanHasNoSpeed) {
 }
 
 }  // namespace
-}  // namespace espalier::cli
+}  // namespace espalier::host

@@ -1,8 +1,8 @@
-#include "cli/console_watch.h"
+#include "host/console_watch.h"
 
 #include <gtest/gtest.h>
 
-namespace espalier::cli {
+namespace espalier::host {
 namespace {
 
 bool see(ConsoleWatch& watch, std::string_view text) {
@@ -41,4 +41,4 @@ TEST(ConsoleWatch, WithoutTextsIsNeverDone) {
 }
 
 }  // namespace
-}  // namespace espalier::cli
+}  // namespace espalier::host

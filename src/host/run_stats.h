@@ -7,7 +7,7 @@
 
 #include "xtensa/core.h"
 
-namespace espalier::cli {
+namespace espalier::host {
 
 struct RunStats {
   std::array<std::uint64_t, 2> instructions{};  // PRO and APP CPU, charged ones of native functions included
@@ -25,4 +25,4 @@ struct RunStats {
 // Lines of "name value", each ended by a line feed.
 std::string format_stats(const RunStats& stats);
 
-}  // namespace espalier::cli
+}  // namespace espalier::host

@@ -1,10 +1,10 @@
-#include "cli/signal_watch.h"
+#include "host/signal_watch.h"
 
 #include <array>
 #include <atomic>
 #include <cassert>
 
-namespace espalier::cli {
+namespace espalier::host {
 namespace {
 
 constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
@@ -26,7 +26,8 @@ SignalWatch::SignalWatch(base::EventLoop& loop) {
   g_loop = &loop;
   struct sigaction action = {};
   action.sa_handler = on_signal;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);  // a second one is not held up by whatever the first started
+  action.sa_flags =
+      static_cast<int>(SA_RESETHAND);  // a second one is not held up by whatever the first started
   for (int s : kSignals) sigaction(s, &action, nullptr);
 }
 
@@ -35,6 +36,8 @@ SignalWatch::~SignalWatch() {
   g_loop = nullptr;
 }
 
-int SignalWatch::signal() const { return g_signal; }
+int SignalWatch::signal() const {
+  return g_signal;
+}
 
-}  // namespace espalier::cli
+}  // namespace espalier::host

@@ -1,6 +1,6 @@
-#include "cli/console_watch.h"
+#include "host/console_watch.h"
 
-namespace espalier::cli {
+namespace espalier::host {
 
 bool ConsoleWatch::see(std::span<const std::uint8_t> bytes) {
   if (next_ == texts_.size()) return false;
@@ -20,4 +20,4 @@ bool ConsoleWatch::see(std::span<const std::uint8_t> bytes) {
   return true;
 }
 
-}  // namespace espalier::cli
+}  // namespace espalier::host

@@ -1,10 +1,10 @@
-#include "cli/run_stats.h"
+#include "host/run_stats.h"
 
 #include <fmt/format.h>
 
 #include <string_view>
 
-namespace espalier::cli {
+namespace espalier::host {
 
 std::string format_stats(const RunStats& stats) {
   std::string text;
@@ -43,4 +43,4 @@ std::string format_stats(const RunStats& stats) {
   return text;
 }
 
-}  // namespace espalier::cli
+}  // namespace espalier::host

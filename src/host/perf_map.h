@@ -13,7 +13,7 @@
 
 #include "image/elf.h"
 
-namespace espalier::cli {
+namespace espalier::host {
 
 class PerfMap {
  public:
@@ -35,4 +35,4 @@ class PerfMap {
   std::vector<image::ElfFile> names_;
 };
 
-}  // namespace espalier::cli
+}  // namespace espalier::host

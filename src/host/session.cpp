@@ -1,0 +1,256 @@
+#include "host/session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "devices/flash_persist.h"
+#include "host/boot_inputs.h"
+#include "host/run_stats.h"
+#include "image/file.h"
+#include "image/flash_report.h"
+#include "net/publish.h"
+
+namespace espalier::host {
+namespace {
+
+// How long guest code runs before the host's descriptors are looked at again.
+constexpr std::uint64_t kHostInterval = 100'000;  // ns
+// How many times as fast as the guest has configured a serial line's bits go. Nobody wants to wait for
+// 115,200 baud: a boot log of 4 kB would take a third of a second of the guest's time, most of it spent
+// polling the FIFO.
+constexpr std::uint32_t kLineSpeedup = 128;
+// What a script or a paste sends in answer to output waits until the guest has done so much since that
+// output, or is idle: firmware that prompts and then drops what came too early (ESP-IDF's test menu) has
+// dropped it by then, however slow the host is.
+constexpr std::uint64_t kReactionInstructions = 300'000;
+// How long the last output may take to leave once the machine has stopped.
+constexpr std::uint64_t kDrainTime = 2'000'000'000;
+
+}  // namespace
+
+Session::Session(base::EventLoop& loop, SessionOptions options)
+    : loop_(loop), options_(std::move(options)), until_(options_.until) {}
+
+Session::~Session() = default;
+
+std::expected<void, std::string> Session::open_machine() {
+  base::Logger log;
+  if (!options_.log.empty())
+    if (auto ok = log.configure(options_.log); !ok) return ok;
+  auto image = load_image(options_);
+  if (!image) return std::unexpected(image.error());
+  if (auto ok = image::check_bootable(*image); !ok) return ok;
+  image_ = std::move(*image);
+  if (options_.persist && (!image_.file || image_.file_offset != 0))
+    return std::unexpected(
+        fmt::format("--persist: {} is not a whole flash image to write changes back to; make one "
+                    "with `espalier image merge`",
+                    image_.name));
+  auto efuses = load_efuses(options_);
+  if (!efuses) return std::unexpected(efuses.error());
+  auto rom = load_rom(options_);
+  if (!rom) return std::unexpected(rom.error());
+  auto flash = devices::FlashImage::create(image_.bytes, static_cast<std::uint32_t>(image_.bytes.size()));
+  if (!flash) return std::unexpected(fmt::format("{}: {}", image_.name, flash.error()));
+  image_.bytes = image::Bytes();  // `= {}` would keep the memory
+
+  const bool warp = options_.clock == ClockMode::kWarp;
+  esp32::MachineOptions machine;
+  machine.rom = std::move(*rom);
+  machine.flash = std::move(*flash);
+  machine.psram_size = options_.psram_size;
+  machine.clock = options_.clock;
+  machine.engine = options_.engine;
+  machine.chip.efuses = *efuses;
+  if (!warp) machine.chip.random_seed = std::random_device()();
+  machine.reset_limit = options_.reset_limit;
+  auto made = esp32::Machine::create(machine, std::move(log));
+  if (!made) return std::unexpected(made.error());
+  machine_ = std::move(*made);
+  control_ = std::make_unique<debug::RunControl>(*machine_, options_.start_paused);
+  started_ns_ = base::EventLoop::now_ns();
+  if (options_.stats) machine_->scheduler().collect_stats();
+  if (!options_.efuse.empty())
+    machine_->chip().efuse.on_burn([this](const devices::EfuseValues& values) {
+      const auto bytes = devices::efuse_file_of(values);
+      if (auto ok = image::write_file(options_.efuse, bytes); !ok)
+        machine_->log().error(base::LogArea::kDevice, "{}", ok.error());
+    });
+  return {};
+}
+
+std::expected<void, std::string> Session::open_serial_ports() {
+  for (unsigned n = 0; n < serial_.size(); ++n) {
+    auto backend = base::open_serial(loop_, options_.serial[n]);
+    if (!backend) return std::unexpected(backend.error());
+    serial_[n] = std::move(*backend);
+    devices::Uart& uart = machine_->chip().uart[n];
+    base::SerialBackend* port = serial_[n].get();
+    uart.set_speedup(kLineSpeedup);
+    uart.on_transmit = [this, n, port](std::span<const std::uint8_t> bytes) {
+      port->write(bytes);
+      last_output_[n] = machine_->instructions();
+      if (n == 0 && until_.see(bytes)) machine_->stop({esp32::Halt::Kind::kRequested, {}});
+    };
+    port->on_input([this, n, &uart](std::span<const std::uint8_t> bytes) -> std::size_t {
+      input_waits_[n] = !guest_idle_ && machine_->instructions() - last_output_[n] < kReactionInstructions;
+      return input_waits_[n] ? 0 : uart.receive(bytes);
+    });
+    uart.on_receive_ready = [port] { port->resume_input(); };
+    port->on_leave([this](base::SerialBackend::Leave) { leaving_ = true; });
+    if (!port->where().empty()) fmt::print(stderr, "espalier: UART{} listens on {}\n", n, port->where());
+  }
+  return {};
+}
+
+std::expected<void, std::string> Session::open_network() {
+  devices::OpenEth& mac = machine_->chip().open_eth;
+  if (options_.net == NetMode::kNone) {
+    mac.set_cable(false);
+    return {};
+  }
+  auto network = net::SlirpNetwork::create(loop_, machine_->log());
+  if (!network) return std::unexpected(network.error());
+  network_ = std::move(*network);
+  mac.connect(network_.get());
+  network_->attach(&mac);
+  for (const net::Publish& publish : options_.publish)
+    if (const auto port = network_->publish(publish); !port) return std::unexpected(port.error());
+  return {};
+}
+
+// Last of all, so that a port in use leaves no empty capture behind.
+std::expected<void, std::string> Session::open_capture() {
+  if (options_.pcap.empty()) return {};
+  auto file = net::PcapFile::create(options_.pcap, machine_->log());
+  if (!file) return std::unexpected(file.error());
+  pcap_ = std::move(*file);
+  if (!network_) return {};
+  net::PcapTap::Clock clock = net::PcapTap::host_clock;
+  if (options_.clock == ClockMode::kWarp)
+    clock = [this] { return base::ns_from_ticks(machine_->clock().now()); };
+  devices::OpenEth& mac = machine_->chip().open_eth;
+  tap_ = std::make_unique<net::PcapTap>(*pcap_, std::move(clock), mac, *network_);
+  mac.connect(tap_.get());
+  network_->attach(tap_.get());
+  return {};
+}
+
+std::expected<void, std::string> Session::open_perf_map() {
+  if (!options_.perf_map) return {};
+  auto map = PerfMap::create(options_.image);
+  if (!map) return std::unexpected(map.error());
+  perf_map_ = std::move(*map);
+  for (unsigned cpu = 0; cpu < 2; ++cpu)
+    machine_->core(cpu).on_translated(
+        [this](const void* host, std::size_t size, std::uint32_t pc) { perf_map_->add(host, size, pc); });
+  return {};
+}
+
+std::expected<void, std::string> Session::open() {
+  if (auto ok = open_machine(); !ok) return ok;
+  if (auto ok = open_network(); !ok) return ok;
+  if (auto ok = open_serial_ports(); !ok) return ok;
+  if (auto ok = open_perf_map(); !ok) return ok;
+  if (auto ok = open_capture(); !ok) return ok;
+  if (options_.timeout_seconds)
+    deadline_ns_ = base::EventLoop::now_ns() + static_cast<std::uint64_t>(*options_.timeout_seconds * 1e9);
+  return {};
+}
+
+bool Session::congested() const {
+  return std::ranges::any_of(serial_, [](const auto& port) { return port->congested(); });
+}
+
+std::uint64_t Session::until_deadline(std::uint64_t now) const {
+  if (deadline_ns_ == 0) return base::EventLoop::kForever;
+  return deadline_ns_ > now ? deadline_ns_ - now : 0;
+}
+
+std::uint64_t Session::advance(bool quiet) {
+  const std::uint64_t began = base::EventLoop::now_ns();
+  if (slept_since_ns_ != 0) idle_ns_ += began - std::exchange(slept_since_ns_, 0);
+  if (!control_->running()) return until_deadline(began);
+  // A console that does not keep up makes the guest wait.
+  if (congested()) return std::min(kHostInterval, until_deadline(began));
+  offer_input(false);
+  for (;;) {
+    switch (machine_->run_round()) {
+      case esp32::Machine::Progress::kRan:
+        break;
+      case esp32::Machine::Progress::kIdle:
+        if (offer_input(true) || (network_ && network_->guest_idle())) break;
+        if (options_.clock == ClockMode::kWarp) {
+          // What has come from outside by now comes first, then the time is skipped.
+          if (!quiet) return 0;
+          quiet = false;
+          if (machine_->skip_idle()) break;
+        }
+        return idle_time();
+      case esp32::Machine::Progress::kStopped:
+        return 0;
+    }
+    if (!control_->running() || base::EventLoop::now_ns() - began >= kHostInterval) return 0;
+  }
+}
+
+// Both cores wait: for how long, if nothing comes from outside.
+std::uint64_t Session::idle_time() {
+  const bool watched = options_.stats || deadline_ns_ != 0;
+  const std::uint64_t now = watched ? base::EventLoop::now_ns() : 0;
+  if (options_.stats) slept_since_ns_ = now;
+  const std::uint64_t limit = until_deadline(now);
+  return options_.clock == ClockMode::kWarp ? limit : std::min(machine_->idle_ns(), limit);
+}
+
+// Offers input that was held back again. True if there was any and the guest is idle: it goes in then.
+bool Session::offer_input(bool idle) {
+  bool offered = false;
+  guest_idle_ = idle;
+  for (unsigned n = 0; n < serial_.size(); ++n)
+    if (input_waits_[n]) {
+      input_waits_[n] = false;
+      serial_[n]->resume_input();
+      offered = true;
+    }
+  guest_idle_ = false;
+  return idle && offered;
+}
+
+Session::End Session::ended() {
+  if (until_.done()) return End::kDone;
+  if (leaving_) return End::kLeft;
+  if (machine_->halted()) return End::kHalted;
+  if (control_->state() == debug::RunState::kShutdown) return End::kShutDown;
+  if (deadline_ns_ != 0 && base::EventLoop::now_ns() >= deadline_ns_) return End::kTimedOut;
+  return End::kNone;
+}
+
+std::expected<void, std::string> Session::close() {
+  for (auto& port : serial_) port->drain(kDrainTime);
+  if (!options_.persist) return {};
+  return devices::write_back(machine_->flash(), image_.file->string());
+}
+
+std::string Session::stats() const {
+  const esp32::SchedulerStats& scheduler = machine_->scheduler().stats();
+  RunStats stats;
+  for (unsigned cpu = 0; cpu < 2; ++cpu) {
+    stats.instructions[cpu] = machine_->core(cpu).instructions();
+    stats.engine += machine_->core(cpu).engine_stats();
+  }
+  stats.guest_ns = scheduler.guest_ns;
+  stats.timers_ns = scheduler.timers_ns;
+  stats.idle_ns = idle_ns_;
+  stats.total_ns = base::EventLoop::now_ns() - started_ns_;
+  stats.turns = scheduler.turns;
+  stats.polling_turns = scheduler.polling_turns;
+  stats.slow_accesses = machine_->slow_accesses();
+  stats.resets = machine_->resets();
+  return format_stats(stats);
+}
+
+}  // namespace espalier::host

@@ -1,0 +1,97 @@
+// One machine with what the host gives it: consoles, network, captures, and the loop that drives them all.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+
+#include "base/event_loop.h"
+#include "base/serial_backend.h"
+#include "debug/run_control.h"
+#include "esp32/machine.h"
+#include "host/console_watch.h"
+#include "host/perf_map.h"
+#include "host/session_options.h"
+#include "image/flash_image.h"
+#include "net/pcap.h"
+#include "net/slirp_network.h"
+
+namespace espalier::host {
+
+// Everything belongs to the event loop's thread. Whoever owns the loop calls advance() and polls in turn;
+// several sessions may share one loop.
+class Session {
+ public:
+  Session(base::EventLoop& loop, SessionOptions options);
+  ~Session();
+
+  // Everything up to the first instruction. One line says what is wrong with the user's input; nothing has
+  // been written then.
+  std::expected<void, std::string> open();
+
+  // Runs guest code until there is none to run or the host is due for a look, and returns for how long (ns)
+  // the event loop may sleep before the next call; 0: not at all, kForever: until something happens. `quiet`:
+  // the loop's last poll found nothing (in warp, idle time is skipped only then).
+  std::uint64_t advance(bool quiet);
+
+  enum class End : std::uint8_t {
+    kNone,      // it goes on
+    kDone,      // all of --until has appeared
+    kTimedOut,  // --timeout
+    kHalted,    // machine().halted() says why
+    kShutDown,  // control().shut_down(), or a reset with no_reboot()
+    kLeft,      // Ctrl-], or nobody reads the console any more
+  };
+  End ended();
+  // After the end: sends what the consoles still hold, writes the flash back if asked to.
+  std::expected<void, std::string> close();
+
+  const SessionOptions& options() const { return options_; }
+  base::EventLoop& loop() { return loop_; }
+  // After open():
+  esp32::Machine& machine() { return *machine_; }
+  debug::RunControl& control() { return *control_; }
+  net::SlirpNetwork* network() { return network_.get(); }  // nullptr: none
+  // The next of --until that has not appeared; empty if all have.
+  std::string missing() const { return until_.missing(); }
+  // What --stats prints.
+  std::string stats() const;
+
+ private:
+  template <class T>
+  using Result = std::expected<T, std::string>;
+
+  Result<void> open_machine();
+  Result<void> open_serial_ports();
+  Result<void> open_network();
+  Result<void> open_capture();
+  Result<void> open_perf_map();
+  bool congested() const;
+  bool offer_input(bool idle);
+  std::uint64_t idle_time();
+  std::uint64_t until_deadline(std::uint64_t now) const;
+
+  base::EventLoop& loop_;
+  SessionOptions options_;
+  ConsoleWatch until_;
+  image::FlashImage image_;
+  std::unique_ptr<PerfMap> perf_map_;
+  std::unique_ptr<esp32::Machine> machine_;
+  std::unique_ptr<debug::RunControl> control_;
+  std::array<std::unique_ptr<base::SerialBackend>, 3> serial_;
+  std::array<std::uint64_t, 3> last_output_{};  // instructions() when each UART sent its last byte
+  std::array<bool, 3> input_waits_{};
+  bool guest_idle_ = false;
+  std::unique_ptr<net::PcapFile> pcap_;
+  std::unique_ptr<net::SlirpNetwork> network_;
+  std::unique_ptr<net::PcapTap> tap_;
+  std::uint64_t deadline_ns_ = 0;     // 0: none
+  std::uint64_t started_ns_ = 0;      // when the machine was made
+  std::uint64_t slept_since_ns_ = 0;  // --stats: when it last became idle; 0: it is not
+  std::uint64_t idle_ns_ = 0;         // --stats
+  bool leaving_ = false;
+};
+
+}  // namespace espalier::host

@@ -23,8 +23,8 @@ constexpr bool same_page(std::uint32_t a, std::uint32_t b) {
 }  // namespace
 
 // Makes one block. It ends where the path may turn for good: at a jump, call, return or loop instruction, at
-// the end of a loop, before a native function, before the next page, after kMaxInstructions. A conditional
-// branch does not end it: taken it is a way out, not taken the block goes on.
+// the end of a loop, before a native function or a debugger's breakpoint, before the next page, after
+// kMaxInstructions. A conditional branch does not end it: taken it is a way out, not taken the block goes on.
 class Core::Interpreter::Builder {
  public:
   Builder(Interpreter& interpreter, std::uint32_t pc, Build kind)
@@ -34,6 +34,7 @@ class Core::Interpreter::Builder {
   Block* build() {
     const bool native = in_.core_.environment_.is_native(pc_);
     if (native) {
+      if (in_.core_.has_breakpoint(pc_)) emit(Extra::kDebugger);
       emit(Extra::kNative);
       ++count_;
       at_ = pc_ + 1;
@@ -72,7 +73,9 @@ class Core::Interpreter::Builder {
   void add_instructions() {
     const unsigned limit = kind_ == Build::kSingle ? 1 : kMaxInstructions;
     while (count_ < limit) {
-      if (count_ != 0 && (!same_page(pc_, at_) || in_.core_.environment_.is_native(at_))) return;
+      const bool breakpoint = in_.core_.has_breakpoint(at_);
+      if (count_ != 0 && (breakpoint || !same_page(pc_, at_) || in_.core_.environment_.is_native(at_)))
+        return;
       std::uint32_t word = 0;
       if (!in_.fetch(at_, word)) return;
       const Instruction in = decode(at_, word);
@@ -82,6 +85,7 @@ class Core::Interpreter::Builder {
       first_slots_[count_] = static_cast<std::uint16_t>(slots_);
       ends_ = false;
       writes_lend_ = writes_lend(in);
+      if (breakpoint) emit(Extra::kDebugger);
       if (add_checks(in)) lower(in, next);
       ++count_;
       at_ = next;

@@ -285,6 +285,47 @@ void Core::raise_window_underflow(unsigned size) {
   jump_to_vector(size == 1 ? kVecWindowUnderflow4 : size == 2 ? kVecWindowUnderflow8 : kVecWindowUnderflow12);
 }
 
+// --- A debugger on the host
+
+void Core::set_breakpoint(std::uint32_t pc, bool set) {
+  if (set ? !breakpoints_.insert(pc).second : breakpoints_.erase(pc) == 0) return;
+  if (environment_.is_native(pc)) {
+    invalidate_all_code();  // translated calls go there without looking at its address
+  } else {
+    invalidate_code(pc, 1);
+  }
+}
+
+void Core::step() {
+  step_level_ = static_cast<std::uint8_t>(current_interrupt_level() + 1);
+  step_begun_ = false;
+  told_pc_ = state_.pc;
+  told_at_ = instructions();
+}
+
+bool Core::debugger_breakpoint() {
+  if (told_pc_ == state_.pc && told_at_ == instructions()) return false;
+  report_to_debugger(DebuggerEvent::kBreakpoint);
+  return true;
+}
+
+// An instruction that has led to a vector is not done: it will be executed again.
+bool Core::step_ended() {
+  const bool done = step_begun_ && vectors_ == step_vectors_;
+  step_begun_ = false;
+  if (!done) return false;
+  report_to_debugger(DebuggerEvent::kStep);
+  return true;
+}
+
+void Core::report_to_debugger(DebuggerEvent event) {
+  step_level_ = 0;
+  told_pc_ = state_.pc;
+  told_at_ = instructions();
+  environment_.debugger_stop(*this, event);
+  request_stop();
+}
+
 void Core::invalidate_code(std::uint32_t address, std::uint32_t size) {
   interpreter_->invalidate(address, size);
   if (translator_ != nullptr) translator_->invalidate(address, size);

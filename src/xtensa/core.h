@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <unordered_set>
 #include <utility>
 
 #include "base/archive.h"
@@ -118,7 +119,8 @@ class Core {
   void reset(std::uint32_t vector = kResetVector);
 
   // Runs at most `budget` instructions. Exact: with enough budget it stops only for the
-  // other reasons. Instructions charged by native functions (charge()) count.
+  // other reasons. Instructions charged by native functions (charge()) count. With no budget it only takes an
+  // interrupt that is ready, as at the end of any other.
   Stop run(std::uint64_t budget);
   // Instructions executed and charged since construction; exact also when asked for from within an
   // Environment callback during run().
@@ -162,6 +164,22 @@ class Core {
   // store and fetch causes), PS.EXCM and the vector. For native functions that touched memory they may not.
   void raise(Cause cause, std::uint32_t vaddr = 0);
 
+  // --- A debugger on the host, apart from the guest's own IBREAK, DBREAK and ICOUNT: nothing of it can be
+  // seen in the state. Not while run() runs.
+  //
+  // Stops the core before each instruction at `pc`, or at the call of the native function there; code
+  // elsewhere is as fast as without. Environment::debugger_stop() is told. The next run() executes the
+  // instruction.
+  void set_breakpoint(std::uint32_t pc, bool set);
+  bool has_breakpoint(std::uint32_t pc) const { return breakpoints_.contains(pc); }
+  // Stops the core behind the next instruction, wherever that leads: as ICOUNT does with an ICOUNTLEVEL one
+  // above the present level, but also where the instruction itself raises that. So interrupts and exceptions
+  // that come first are handled to their ends, the handlers of register windows, too. A breakpoint at pc does
+  // not count. Once: then it is over.
+  void step();
+  void cancel_step() { step_level_ = 0; }
+  bool stepping() const { return step_level_ != 0; }
+
   // Forgets decoded code that lies within [address, address + size).
   void invalidate_code(std::uint32_t address, std::uint32_t size);
   void invalidate_all_code();
@@ -193,7 +211,15 @@ class Core {
   void raise_window_underflow(unsigned size);
   // A data breakpoint is armed.
   bool watching_data() const { return ((state_.dbreakc[0] | state_.dbreakc[1]) & 0xc0000000) != 0; }
-  void jump_to_vector(std::uint32_t offset) { state_.pc = state_.vecbase + offset; }
+  void jump_to_vector(std::uint32_t offset) {
+    ++vectors_;
+    state_.pc = state_.vecbase + offset;
+  }
+  // The debugger's breakpoint at pc has come. False: it is known there already, on with the instruction.
+  bool debugger_breakpoint();
+  // Before an instruction, or when nothing more is executed: whether a step has come to its end.
+  bool step_ended();
+  void report_to_debugger(DebuggerEvent event);
 
   unsigned index_;
   std::uint32_t prid_;
@@ -205,6 +231,13 @@ class Core {
   bool waiting_ = false;
   std::uint32_t attention_ = 0;
   std::uint32_t wires_ = 0;  // levels of the external interrupt wires
+  std::unordered_set<std::uint32_t> breakpoints_;
+  std::uint32_t vectors_ = 0;       // how often the core has gone to one
+  std::uint32_t step_vectors_ = 0;  // the same when the stepped instruction began
+  std::uint8_t step_level_ = 0;     // instructions below this interrupt level end the step; 0: no step
+  bool step_begun_ = false;         // one of them is under way
+  std::uint32_t told_pc_ = 0;       // what the debugger has been told last: where the core was ...
+  std::uint64_t told_at_ = ~std::uint64_t{0};  // ... and how many instructions it had executed
   // instructions() is end_ - left_: during run(), `left_` is what remains of the budget that ends at `end_`.
   std::uint64_t end_ = 0;
   std::int64_t left_ = 0;

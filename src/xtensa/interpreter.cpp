@@ -48,13 +48,13 @@ Stop Core::Interpreter::run(std::uint64_t budget) {
   core.attention_ &= ~std::uint32_t{kAttentionStop};
   if (core.halted_) return Stop::kHalted;
   Stop stop = Stop::kBudget;
-  while (budget != 0 && stop == Stop::kBudget) {
+  do {
     const std::uint64_t slice = std::min(budget, kSlice);
     budget -= slice;
     core.end_ += slice;
     core.left_ += static_cast<std::int64_t>(slice);
     stop = execute(nullptr);
-  }
+  } while (budget != 0 && stop == Stop::kBudget);
   fp_.leave(core.state_.fsr);
   return stop;
 }
@@ -72,6 +72,7 @@ void Core::Interpreter::set_threshold(unsigned entries) {
 jit::CodeSource Core::Interpreter::code_source() {
   return {.fetch = [this](std::uint32_t pc, std::uint32_t& word) { return fetch(pc, word); },
           .is_native = [this](std::uint32_t pc) { return core_.environment_.is_native(pc); },
+          .is_breakpoint = [this](std::uint32_t pc) { return core_.has_breakpoint(pc); },
           .is_loop_end = [this](std::uint32_t address) { return loop_ends_.contains(address); },
           .add_loop_end = [this](std::uint32_t address) { add_loop_end(address); }};
 }
@@ -164,9 +165,9 @@ Stop Core::Interpreter::execute(Handlers* handlers) {
 #define XTENSA_INSTRUCTION(op, ...) &&op_##op,
 #include "xtensa/isa.def"
 #undef XTENSA_INSTRUCTION
-        &&op_kInvalid,       &&extra_kEnd,        &&extra_kLoopEnd, &&extra_kPanes,      &&extra_kFpCheck,
-        &&extra_kWatch,      &&extra_kBreakpoint, &&extra_kNative,  &&extra_kStop,       &&extra_kLoadState,
-        &&extra_kStoreState, &&extra_kConstant,   &&extra_kWritePs, &&extra_kPrivileged,
+        &&op_kInvalid,      &&extra_kEnd,        &&extra_kLoopEnd,  &&extra_kPanes,   &&extra_kFpCheck,
+        &&extra_kWatch,     &&extra_kBreakpoint, &&extra_kDebugger, &&extra_kNative,  &&extra_kStop,
+        &&extra_kLoadState, &&extra_kStoreState, &&extra_kConstant, &&extra_kWritePs, &&extra_kPrivileged,
     };
     static_assert(std::size(table) == std::tuple_size_v<Handlers>);
     std::copy(std::begin(table), std::end(table), handlers->begin());
@@ -206,6 +207,7 @@ dispatch:
     if (core.halted_) return Stop::kHalted;
     if (stop) return Stop::kRequested;
   }
+  if (core.stepping() && core.step_ended()) return Stop::kRequested;
   if (s->interrupt != 0 && core.interrupt_ready()) {
     core.take_interrupt();
     core.attention_ = 0;
@@ -216,7 +218,7 @@ dispatch:
   panes = free_panes(*s);
   counting = s->icountlevel > core.current_interrupt_level();
   // Blocks of the cache hold no checks for privilege: the ESP32 has one ring.
-  single = counting || in_user_ring();
+  single = counting || in_user_ring() || core.stepping();
   note_loop_end();
   if (single) goto single_step;
   if (translator_ != nullptr) {
@@ -302,14 +304,20 @@ slow_entry:
   op = block->slots();
   goto * op->uop.handler;
 
-// ICOUNT counts, or privilege has to be checked.
+// ICOUNT counts, privilege has to be checked, or a debugger steps.
 single_step:
+  // Here, since ICOUNT does not count what is not executed.
+  if (core.has_breakpoint(s->pc) && core.debugger_breakpoint()) goto dispatch;
   if (counting) {
     if (s->icount == 0xffffffff && debug_exception(kDebugIcount)) {
       --left;
       goto dispatch;
     }
     ++s->icount;
+  }
+  if (core.step_level_ > core.current_interrupt_level()) {
+    core.step_begun_ = true;
+    core.step_vectors_ = core.vectors_;
   }
   block = build(s->pc, Build::kSingle);
   if (block == nullptr) goto fetch_fault;

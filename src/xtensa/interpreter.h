@@ -33,6 +33,7 @@ enum class Extra : std::uint8_t {
   kFpCheck,     // raises Coprocessor0Disabled unless CPENABLE says otherwise
   kWatch,       // raises a debug exception if the next instruction touches a data breakpoint
   kBreakpoint,  // an instruction breakpoint is here
+  kDebugger,    // a breakpoint of the debugger on the host is here
   kNative,      // a native function stands at this pc
   kStop,        // the budget ends here; put over an instruction for as long as it takes
   kLoadState,   // at = a word of State: RSR and RUR of plain registers
@@ -133,7 +134,8 @@ struct Core::Interpreter {
   // Whether translated code may run at all: it looks at none of these.
   bool may_translate() const {
     const State& state = core_.state_;
-    return (state.ibreakenable | state.icountlevel) == 0 && !core_.watching_data() && !executes_only(state);
+    return (state.ibreakenable | state.icountlevel) == 0 && !core_.watching_data() && !core_.stepping() &&
+           !executes_only(state);
   }
   // To be called where LEND may have been written.
   void note_loop_end() {

@@ -46,6 +46,8 @@ constexpr int host_protection(std::uint8_t attributes) {
 
 class Core;
 
+enum class DebuggerEvent : std::uint8_t { kBreakpoint, kStep };
+
 // What surrounds a core: the rest of the chip.
 class Environment {
  public:
@@ -79,6 +81,9 @@ class Environment {
   // goes on with the instruction, or behind a break or SIMCALL; if Core::request_stop() was called, it stops at pc
   // instead.
   virtual bool debug_break(Core& core, std::uint32_t debug_cause) { return (void)core, (void)debug_cause, false; }
+  // What Core::set_breakpoint() and Core::step() wait for has come. The core stops: its run() returns kRequested,
+  // with pc at the instruction that comes next.
+  virtual void debugger_stop(Core& core, DebuggerEvent event) { (void)core, (void)event; }
   // WER/RER: the external registers (debug module, performance counters).
   virtual std::uint32_t read_external(Core& core, std::uint32_t address) = 0;
   virtual void write_external(Core& core, std::uint32_t address, std::uint32_t value) = 0;

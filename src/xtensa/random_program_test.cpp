@@ -21,6 +21,7 @@ using testing::ProgramComparison;
 using testing::RandomProgram;
 using testing::Side;
 using testing::Slicing;
+using testing::TestMachine;
 
 // Translated code, made at once or where it has become warm.
 void translate(Core& core, unsigned threshold) {
@@ -34,6 +35,34 @@ std::vector<Side> engines(std::uint64_t seed) {
   return {{"interpreted", Slicing::kWhole, {}},
           {"translated", random.chance(50) ? Slicing::kWhole : Slicing::kRandom,
            [threshold](Core& core) { translate(core, threshold); }}};
+}
+
+TestMachine& machine_of(Core& core) {
+  return static_cast<TestMachine&>(core.environment());
+}
+
+// A debugger on the host has breakpoints everywhere, and steps, and goes on. The program cannot tell.
+std::vector<Side> debugged(std::uint64_t seed) {
+  const auto breakpoints = [seed](Core& core) {
+    testing::Random random(seed + 7);
+    for (std::uint32_t pc = testing::kCode; pc < testing::kCode + 0x800; ++pc)
+      if (random.chance(10)) core.set_breakpoint(pc, true);
+    const bool steps = random.chance(30);
+    machine_of(core).on_debugger_stop = [steps](Core& at, DebuggerEvent event) {
+      if (steps && event == DebuggerEvent::kBreakpoint) at.step();
+    };
+  };
+  return {{"alone", Slicing::kWhole, {}},
+          {"with breakpoints", Slicing::kWhole, breakpoints},
+          {"translated, with breakpoints", Slicing::kWhole,
+           [breakpoints](Core& core) {
+             translate(core, 1);
+             breakpoints(core);
+           }},
+          {"stepped", Slicing::kWhole, [](Core& core) {
+             machine_of(core).on_debugger_stop = [](Core& at, DebuggerEvent) { at.step(); };
+             core.step();
+           }}};
 }
 
 std::vector<Side> sides(std::uint64_t seed) {
@@ -111,13 +140,14 @@ TEST_P(GeneratedPrograms, TheSameHoweverTheyAreCutUp) {
 TEST_P(GeneratedPrograms, TheSameWhenTranslated) {
   run_shard(engines, kSanitized ? 5'000 : 100'000);
 }
+TEST_P(GeneratedPrograms, TheSameWithADebugger) {
+  run_shard(debugged, kSanitized ? 1'000 : 10'000);
+}
 INSTANTIATE_TEST_SUITE_P(Shards, GeneratedPrograms, ::testing::Range(0u, unsigned{kShards}));
 
 // That a difference is found, and made so small that one sees what it is: here CCOUNT is ahead by one.
 TEST(ProgramComparison, FindsADifferenceAndShowsWhatItIs) {
-  const auto ahead = [](Core& core) {
-    static_cast<testing::TestMachine&>(core.environment()).cycle_base = 1;
-  };
+  const auto ahead = [](Core& core) { machine_of(core).cycle_base = 1; };
   ProgramComparison comparison([&](std::uint64_t) {
     return std::vector<Side>{{"right", Slicing::kWhole, {}}, {"wrong", Slicing::kWhole, ahead}};
   });

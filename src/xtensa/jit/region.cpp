@@ -61,7 +61,7 @@ class Discovery {
   Region run() {
     std::uint32_t start = region_.pc;
     Instruction first;
-    if (source_.is_native(start) || !decode_at(start, first)) return {};
+    if (is_barred(start) || !decode_at(start, first)) return {};
     if (is_entry(first)) {
       if (!region_.mode.windows || first.s > 3) return {};
       region_.opens_window = true;
@@ -69,7 +69,7 @@ class Discovery {
       add_range(start, start + first.length);
       start += first.length;
       // A loop that ends behind ENTRY is nobody's code.
-      if (source_.is_loop_end(start) || source_.is_native(start)) return {};
+      if (source_.is_loop_end(start) || is_barred(start)) return {};
     } else if (!is_translated(first)) {
       return {};
     }
@@ -85,6 +85,9 @@ class Discovery {
   }
 
  private:
+  // Not to be decoded: the interpreter's.
+  bool is_barred(std::uint32_t pc) const { return source_.is_native(pc) || source_.is_breakpoint(pc); }
+
   bool decode_at(std::uint32_t pc, Instruction& in) {
     std::uint32_t word = 0;
     if (!source_.fetch(pc, word)) return false;
@@ -101,7 +104,7 @@ class Discovery {
 
   void follow(std::uint32_t pc) {
     while (code_.size() < kMaxSteps && !code_.contains(pc)) {
-      if (source_.is_native(pc)) return;
+      if (is_barred(pc)) return;
       Instruction in;
       if (!decode_at(pc, in) || !is_translated(in)) return;
       const std::uint32_t next = pc + in.length;
@@ -235,7 +238,7 @@ class Discovery {
     if (block.end != End::kFall || block.next.block != Target::kOutside) return;
     // Nothing more was decoded there: another region's, or the interpreter's.
     Instruction next;
-    if (source_.is_native(block.end_pc) || !decode_at(block.end_pc, next) ||
+    if (is_barred(block.end_pc) || !decode_at(block.end_pc, next) ||
         (!is_translated(next) && !is_entry(next)))
       block.end = End::kInterpret;
   }

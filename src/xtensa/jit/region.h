@@ -120,6 +120,7 @@ struct Region {
 struct CodeSource {
   std::function<bool(std::uint32_t pc, std::uint32_t& word)> fetch;
   std::function<bool(std::uint32_t pc)> is_native;
+  std::function<bool(std::uint32_t pc)> is_breakpoint;  // a debugger's: translated code does not stop
   std::function<bool(std::uint32_t address)> is_loop_end;
   std::function<void(std::uint32_t address)> add_loop_end;
 };

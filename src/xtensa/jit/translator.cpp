@@ -355,8 +355,8 @@ void Translator::forget_ways() {
 }
 
 bool Translator::invalidate(std::uint32_t address, std::uint32_t size) {
-  if (size == 0 || pages_.empty()) return false;
   hopeless_.clear();
+  if (size == 0 || pages_.empty()) return false;
   const std::uint64_t end = std::uint64_t{address} + size;
   bool any = false;
   const auto in_page = [&](std::vector<Translation*>& list) {

@@ -101,7 +101,8 @@ class Translator {
 
   // --- For the backend and its slow paths.
   Core& core() { return core_; }
-  bool is_native(std::uint32_t pc) const { return source_.is_native(pc); }
+  // Whether it may be called without a look at the address.
+  bool is_native(std::uint32_t pc) const { return source_.is_native(pc) && !source_.is_breakpoint(pc); }
   // Whether the host can do the access as things are now.
   bool is_plain(std::uint32_t address, unsigned size, bool load) const;
   // The literal at `address`; the translation is forgotten when it changes. Empty where it is no part of

@@ -151,8 +151,14 @@ void RandomRun::advance(std::uint64_t time, Slicing slicing, Random& random) {
     std::uint64_t budget = next - now();
     if (slicing == Slicing::kSingle) budget = 1;
     if (slicing == Slicing::kRandom) budget = std::min<std::uint64_t>(budget, random.below(30));
+    const unsigned debugger_stops = machine_.debugger_stops;
     const Stop stop = core.run(budget);
-    if (stop == Stop::kRequested) ++requested_;
+    if (machine_.debugger_stops != debugger_stops) {
+      // Stopped before what else happens between two instructions.
+      if (now() >= next) core.run(0);
+    } else if (stop == Stop::kRequested) {
+      ++requested_;
+    }
     if (stop == Stop::kHalted) finished_ = true;
   }
 }

@@ -173,6 +173,11 @@ bool TestMachine::debug_break(Core& core, std::uint32_t debug_cause) {
   return on_debug_break && on_debug_break(core, debug_cause);
 }
 
+void TestMachine::debugger_stop(Core& core, DebuggerEvent event) {
+  ++debugger_stops;
+  if (on_debugger_stop) on_debugger_stop(core, event);
+}
+
 std::uint32_t TestMachine::read_external(Core&, std::uint32_t address) {
   return ~address;
 }

@@ -48,9 +48,11 @@ class TestMachine final : public Environment {
   std::function<void(Core&, std::uint32_t pc)> native;  // called for pcs in native_pcs
   std::vector<std::uint32_t> native_pcs;
   std::function<bool(Core&, std::uint32_t cause)> on_debug_break;
+  std::function<void(Core&, DebuggerEvent)> on_debugger_stop;
   std::function<void(unsigned n)> on_compare_changed;
   std::function<void(std::uint32_t address, std::uint32_t value)> on_write_external;
   std::uint64_t cycle_base = 0;  // cycles() is this plus instructions()
+  unsigned debugger_stops = 0;
   unsigned slow_loads = 0, slow_stores = 0, slow_fetches = 0;
   std::vector<unsigned> compares_changed, regions_changed;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> external_writes;
@@ -65,6 +67,7 @@ class TestMachine final : public Environment {
   std::uint64_t cycles(const Core& core) override { return cycle_base + core.instructions(); }
   void compare_changed(Core& core, unsigned n) override;
   bool debug_break(Core& core, std::uint32_t debug_cause) override;
+  void debugger_stop(Core& core, DebuggerEvent event) override;
   std::uint32_t read_external(Core& core, std::uint32_t address) override;
   void write_external(Core& core, std::uint32_t address, std::uint32_t value) override;
   void region_changed(Core& core, unsigned region) override;

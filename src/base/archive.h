@@ -16,10 +16,9 @@
 namespace espalier::base {
 
 // A byte stream that either collects values (saving) or hands them back (loading). A class describes its
-// state once, in `void archive(Archive& ar) { ar(a_, b_, c_); }`. Loading from a stream that is too short, whose
-// section names differ or that has a bool other than 0 and 1 sets failed() and leaves the remaining values as
-// they were; it never throws.
-// Integers are stored little-endian at their own width.
+// state once, in `void archive(Archive& ar) { ar(a_, b_, c_); }`. Loading from a stream that is too short,
+// whose section names differ or that has a bool other than 0 and 1 sets failed() and leaves the remaining
+// values as they were; it never throws. Integers are stored little-endian at their own width.
 class Archive {
  public:
   static Archive saving() { return Archive(true, {}); }

@@ -7,7 +7,9 @@ namespace espalier::base {
 Timer::Timer(EventQueue& queue, std::function<void()> callback)
     : queue_(queue), callback_(std::move(callback)) {}
 
-Timer::~Timer() { cancel(); }
+Timer::~Timer() {
+  cancel();
+}
 
 void Timer::arm(Ticks deadline) {
   cancel();
@@ -70,8 +72,8 @@ void EventQueue::sift_down(std::size_t slot) {
 }
 
 void EventQueue::run_due(Ticks now) {
-  // Timers armed by callbacks for a time already past fire in the next call: a callback that re-arms itself for
-  // the present must not hold the machine up for ever.
+  // Timers armed by callbacks for a time already past fire in the next call: a callback that re-arms itself
+  // for the present must not hold the machine up for ever.
   const std::uint64_t horizon = next_order_;
   while (!heap_.empty() && heap_.front()->deadline_ <= now && heap_.front()->order_ < horizon) {
     Timer* timer = heap_.front();

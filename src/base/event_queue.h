@@ -36,8 +36,8 @@ class Timer {
   std::size_t slot_ = 0;
 };
 
-// Tells the queue what time it is. The machine sets it: in `warp` from instructions executed, in `realtime` from
-// the host's monotonic clock.
+// Tells the queue what time it is. The machine sets it: in `warp` from instructions executed, in `realtime`
+// from the host's monotonic clock.
 class TimeSource {
  public:
   virtual Ticks now() = 0;

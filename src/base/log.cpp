@@ -42,8 +42,8 @@ std::expected<void, std::string> Logger::configure(std::string_view text) {
     if (first) {
       const auto at = find(kLevelNames, word);
       if (!at)
-        return std::unexpected(fmt::format("--log {}: no level '{}'; one of {}", whole, word,
-                                           fmt::join(kLevelNames, ", ")));
+        return std::unexpected(
+            fmt::format("--log {}: no level '{}'; one of {}", whole, word, fmt::join(kLevelNames, ", ")));
       level = static_cast<LogLevel>(*at);
       first = false;
       continue;

@@ -1,6 +1,8 @@
 // The emulator's own messages: to standard error, filtered by level and area.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <expected>
 #include <functional>
@@ -8,16 +10,26 @@
 #include <string_view>
 #include <utility>
 
-#include <fmt/format.h>
-
 namespace espalier::base {
 
 enum class LogLevel : std::uint8_t { kError, kWarn, kInfo, kDebug, kTrace };
 
 // What a message is about. A user names areas in `--log LEVEL[,AREA...]`.
-enum class LogArea : std::uint8_t { kGeneral, kCpu, kUnimp, kGuestError, kDevice, kFlash, kNet, kRom, kReset, kCount };
+enum class LogArea : std::uint8_t {
+  kGeneral,
+  kCpu,
+  kUnimp,
+  kGuestError,
+  kDevice,
+  kFlash,
+  kNet,
+  kRom,
+  kReset,
+  kCount
+};
 
-// Each machine has one. Messages of an area pass if the machine's level reaches theirs and the area is selected.
+// Each machine has one. Messages of an area pass if the machine's level reaches theirs and the area is
+// selected.
 class Logger {
  public:
   using Sink = std::function<void(LogLevel, LogArea, std::string_view message)>;
@@ -26,8 +38,8 @@ class Logger {
   Logger();
   explicit Logger(Sink sink);
 
-  // `text` is "debug", "debug,unimp", "trace,flash,net": a level, then areas (none means all). Returns what is
-  // wrong with it otherwise.
+  // `text` is "debug", "debug,unimp", "trace,flash,net": a level, then areas (none means all). Returns what
+  // is wrong with it otherwise.
   std::expected<void, std::string> configure(std::string_view text);
 
   bool enabled(LogLevel level, LogArea area) const {

@@ -82,6 +82,7 @@ std::expected<SerialSpec, std::string> parse_serial_spec(std::string_view text) 
   using Kind = SerialSpec::Kind;
   if (text == "stdio") return SerialSpec{.kind = Kind::kStdio, .path = {}, .address = {}};
   if (text == "none") return SerialSpec{};
+  if (text == "pty") return SerialSpec{.kind = Kind::kPty, .path = {}, .address = {}};
   const auto colon = text.find(':');
   const std::string_view kind = text.substr(0, colon);
   const std::string_view rest = colon == std::string_view::npos ? std::string_view{} : text.substr(colon + 1);
@@ -91,14 +92,16 @@ std::expected<SerialSpec, std::string> parse_serial_spec(std::string_view text) 
     return SerialSpec{
         .kind = kind == "unix" ? Kind::kUnix : Kind::kFile, .path = std::string(rest), .address = {}};
   }
-  return wrong(text, "expected stdio, tcp:ADDR:PORT, unix:PATH, file:PATH or none");
+  return wrong(text, "expected stdio, tcp:ADDR:PORT, unix:PATH, file:PATH, pty or none");
 }
 
 std::expected<std::unique_ptr<SerialBackend>, std::string> open_serial(EventLoop& loop,
                                                                        const SerialSpec& spec) {
   switch (spec.kind) {
     case SerialSpec::Kind::kStdio:
-      return open_stdio_serial(loop);
+      return open_stdio_serial(loop, spec);
+    case SerialSpec::Kind::kPty:
+      return open_pty_serial(loop);
     case SerialSpec::Kind::kTcp:
       return open_tcp_serial(loop, spec);
     case SerialSpec::Kind::kUnix:

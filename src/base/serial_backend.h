@@ -15,13 +15,18 @@
 
 namespace espalier::base {
 
-// stdio | tcp:ADDR:PORT | unix:PATH | file:PATH | none
+// stdio | tcp:ADDR:PORT | unix:PATH | file:PATH | pty | none; the rest is for QEMU's command line.
 struct SerialSpec {
-  enum class Kind : std::uint8_t { kNone, kStdio, kTcp, kUnix, kFile };
+  enum class Kind : std::uint8_t { kNone, kStdio, kTcp, kUnix, kFile, kPty };
   Kind kind = Kind::kNone;
-  std::string path{};      // kUnix, kFile
-  std::string address{};   // kTcp: numeric; IPv6 without its brackets
-  std::uint16_t port = 0;  // kTcp; 0: any free one
+  std::string path{};       // kUnix, kFile
+  std::string address{};    // kTcp: numeric; IPv6 without its brackets
+  std::uint16_t port = 0;   // kTcp; 0: any free one
+  bool connect = false;     // kTcp, kUnix: a client of somebody's server, not a server
+  bool wait = false;        // kTcp, kUnix: open_serial() returns when the first client is there
+  bool telnet = false;      // kTcp, kUnix: the TELNET protocol on top
+  bool plain_keys = false;  // kStdio: Ctrl-] is a key like any other
+  bool signals = false;     // kStdio: Ctrl-C, Ctrl-\ and Ctrl-Z are the terminal's signals
   bool operator==(const SerialSpec&) const = default;
 };
 

@@ -385,7 +385,7 @@ class PipedSerialTest : public SerialTest {
     ASSERT_EQ(pipe2(in.data(), O_CLOEXEC), 0);
     ASSERT_EQ(pipe2(out.data(), O_CLOEXEC), 0);
     fcntl(out[0], F_SETFL, O_NONBLOCK);
-    serial = open_stdio_serial(loop, in[0], out[1]);
+    serial = open_stdio_serial(loop, {}, in[0], out[1]);
     attach();
   }
   void TearDown() override {
@@ -456,7 +456,7 @@ TEST_F(PipedSerialTest, UartThatHasRoomAgainWhileItIsBeingServed) {
 
 TEST_F(PipedSerialTest, InputBeforeAnybodyListensIsKept) {
   serial.reset();
-  auto other = open_stdio_serial(loop, in[0], out[1]);
+  auto other = open_stdio_serial(loop, {}, in[0], out[1]);
   feed("early");
   turns();
   std::string seen;
@@ -488,16 +488,16 @@ TEST_F(SerialTest, InputFromAFileAndFromNowhere) {
   std::ofstream(folder + "/input") << "from a file";
   const int file = ::open((folder + "/input").c_str(), O_RDONLY | O_CLOEXEC);
   const int sink = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  serial = open_stdio_serial(loop, file, sink);
+  serial = open_stdio_serial(loop, {}, file, sink);
   attach();
   ASSERT_TRUE(run_until([&] { return got == "from a file"; }));
   turns();
   EXPECT_FALSE(loop.poll(0));
-  serial = open_stdio_serial(loop, sink, sink);  // < /dev/null
+  serial = open_stdio_serial(loop, {}, sink, sink);  // < /dev/null
   attach();
   turns();
   EXPECT_FALSE(loop.poll(0));
-  serial = open_stdio_serial(loop, -1, sink);  // <&-
+  serial = open_stdio_serial(loop, {}, -1, sink);  // <&-
   attach();
   serial->write(raw("x"));
   turns();

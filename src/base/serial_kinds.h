@@ -9,10 +9,15 @@
 
 namespace espalier::base {
 
-// The process's own input and output. A terminal is put into raw mode; Ctrl-] leaves.
-std::unique_ptr<SerialBackend> open_stdio_serial(EventLoop& loop, int input_fd = 0, int output_fd = 1);
+// The process's own input and output. A terminal is put into raw mode; Ctrl-] leaves, unless `spec` says
+// otherwise.
+std::unique_ptr<SerialBackend> open_stdio_serial(EventLoop& loop, const SerialSpec& spec = {},
+                                                 int input_fd = 0, int output_fd = 1);
 
-// A server for one client at a time; further ones are turned away while it is there.
+// A new pseudo-terminal; where() is its name, /dev/pts/N. What is written while nobody has opened it is lost.
+std::expected<std::unique_ptr<SerialBackend>, std::string> open_pty_serial(EventLoop& loop);
+
+// A server for one client at a time; further ones are turned away while it is there. Or a client of a server.
 std::expected<std::unique_ptr<SerialBackend>, std::string> open_tcp_serial(EventLoop& loop,
                                                                            const SerialSpec& spec);
 std::expected<std::unique_ptr<SerialBackend>, std::string> open_unix_serial(EventLoop& loop,

@@ -16,6 +16,7 @@
 
 #include "base/fd_writer.h"
 #include "base/serial_kinds.h"
+#include "base/telnet.h"
 
 namespace espalier::base {
 
@@ -23,28 +24,56 @@ namespace {
 
 class SocketSerial final : public SerialBackend {
  public:
-  SocketSerial(EventLoop& loop, int listener, std::string where, std::string unlink_path)
+  // `listener` is -1 for a client of a server, which adopt() follows.
+  SocketSerial(EventLoop& loop, int listener, bool telnet, std::string where, std::string unlink_path)
       : loop_(loop),
         listener_(listener),
         where_(std::move(where)),
         unlink_path_(std::move(unlink_path)),
         watch_(loop) {
-    watch_.start(listener, EPOLLIN, [this](std::uint32_t) { accept_client(); });
+    if (telnet) telnet_.emplace();
+    if (listener >= 0) watch_.start(listener, EPOLLIN, [this](std::uint32_t) { accept_client(); });
   }
   ~SocketSerial() override {
     if (client_) client_->writer.drain(0);
     client_.reset();
     watch_.stop();
-    close(listener_);
+    if (listener_ >= 0) close(listener_);
     if (!unlink_path_.empty()) unlink(unlink_path_.c_str());
   }
 
   void write(std::span<const std::uint8_t> bytes) override {
-    if (client_) client_->writer.write(bytes);
+    if (!client_) return;
+    if (telnet_)
+      client_->writer.write(TelnetServer::encode(bytes));
+    else
+      client_->writer.write(bytes);
   }
   bool congested() const override { return client_ && client_->writer.congested(); }
   bool drain(std::uint64_t timeout_ns) override { return !client_ || client_->writer.drain(timeout_ns); }
   std::string where() const override { return where_; }
+
+  // The other end of a connected socket.
+  void adopt(int fd) {
+    const int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);  // fails for Unix sockets, to no harm
+    client_.emplace(loop_, fd);
+    drop_held();
+    client_->writer.on_error([this](int) { broken_ = true; });
+    client_->watch.start(fd, EPOLLIN, [this](std::uint32_t) { read_client(); });
+    broken_ = false;
+    input_ended_ = false;
+    if (!telnet_) return;
+    telnet_.emplace();
+    client_->writer.write(TelnetServer::greeting());
+  }
+  void wait_for_client() {
+    while (!client_) {
+      pollfd state{.fd = listener_, .events = POLLIN, .revents = 0};
+      if (::poll(&state, 1, -1) < 0) return;  // a signal: whoever gets it looks
+      accept_client();
+    }
+  }
 
  private:
   struct Client {
@@ -78,14 +107,7 @@ class SocketSerial final : public SerialBackend {
       close(fd);
       return;
     }
-    const int one = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);  // fails for Unix sockets, to no harm
-    client_.emplace(loop_, fd);
-    drop_held();
-    client_->writer.on_error([this](int) { broken_ = true; });
-    client_->watch.start(fd, EPOLLIN, [this](std::uint32_t) { read_client(); });
-    broken_ = false;
-    input_ended_ = false;
+    adopt(fd);
   }
 
   // Has the client closed its end? If it only stopped sending it keeps its place until another one comes.
@@ -104,7 +126,11 @@ class SocketSerial final : public SerialBackend {
       input_ended_ = true;
       return client_->watch.set_events(0);
     }
-    deliver({buffer.data(), static_cast<std::size_t>(n)});
+    const std::span<const std::uint8_t> bytes(buffer.data(), static_cast<std::size_t>(n));
+    if (telnet_)
+      deliver(telnet_->decode(bytes));
+    else
+      deliver(bytes);
     if (held() != 0) client_->watch.set_events(0);
   }
   void input_wanted() override {
@@ -117,9 +143,34 @@ class SocketSerial final : public SerialBackend {
   std::string unlink_path_;
   EventLoop::Watch watch_;
   std::optional<Client> client_;
+  std::optional<TelnetServer> telnet_;
   bool broken_ = false;
   bool input_ended_ = false;
 };
+
+std::unique_ptr<SerialBackend> listening(EventLoop& loop, const SerialSpec& spec, int fd, std::string where,
+                                         std::string unlink_path) {
+  auto serial = std::make_unique<SocketSerial>(loop, fd, spec.telnet, where, std::move(unlink_path));
+  if (spec.wait) {
+    fmt::print(stderr, "serial: waiting for a connection on {}\n", where);
+    serial->wait_for_client();
+  }
+  return serial;
+}
+
+std::expected<std::unique_ptr<SerialBackend>, std::string> connected(EventLoop& loop, const SerialSpec& spec,
+                                                                     int fd, const sockaddr* address,
+                                                                     socklen_t size, std::string_view name) {
+  if (fd < 0 || connect(fd, address, size) != 0) {
+    const int error = errno;
+    if (fd >= 0) close(fd);
+    return std::unexpected(fmt::format("serial: cannot connect to {}: {}", name, std::strerror(error)));
+  }
+  fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+  auto serial = std::make_unique<SocketSerial>(loop, -1, spec.telnet, "", "");
+  serial->adopt(fd);
+  return serial;
+}
 
 std::string reason(int error) {
   if (error == EADDRINUSE) return "the port is in use; choose another one";
@@ -146,6 +197,10 @@ std::expected<std::unique_ptr<SerialBackend>, std::string> open_tcp_serial(Event
   const auto name = [&](std::uint16_t port) {
     return fmt::format("tcp:{}{}{}:{}", v6 ? "[" : "", spec.address, v6 ? "]" : "", port);
   };
+  if (spec.connect) {
+    const int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return connected(loop, spec, fd, address, size, name(spec.port));
+  }
   const int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   const int one = 1;
   if (fd >= 0) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
@@ -155,7 +210,7 @@ std::expected<std::unique_ptr<SerialBackend>, std::string> open_tcp_serial(Event
     return std::unexpected(fmt::format("serial: cannot listen on {}: {}", name(spec.port), reason(error)));
   }
   getsockname(fd, address, &size);
-  return std::make_unique<SocketSerial>(loop, fd, name(ntohs(v6 ? a6.sin6_port : a4.sin_port)), "");
+  return listening(loop, spec, fd, name(ntohs(v6 ? a6.sin6_port : a4.sin_port)), "");
 }
 
 std::expected<std::unique_ptr<SerialBackend>, std::string> open_unix_serial(EventLoop& loop,
@@ -170,6 +225,10 @@ std::expected<std::unique_ptr<SerialBackend>, std::string> open_unix_serial(Even
   }
   std::memcpy(address.sun_path, spec.path.c_str(), spec.path.size());
   const auto* const generic = reinterpret_cast<const sockaddr*>(&address);
+  if (spec.connect) {
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return connected(loop, spec, fd, generic, sizeof address, "unix:" + spec.path);
+  }
   struct stat st {};
   if (lstat(spec.path.c_str(), &st) == 0) {
     if (!S_ISSOCK(st.st_mode)) return failed("the file exists and is no socket");
@@ -186,7 +245,7 @@ std::expected<std::unique_ptr<SerialBackend>, std::string> open_unix_serial(Even
     if (fd >= 0) close(fd);
     return failed(std::strerror(error));
   }
-  return std::make_unique<SocketSerial>(loop, fd, "unix:" + spec.path, spec.path);
+  return listening(loop, spec, fd, "unix:" + spec.path, spec.path);
 }
 
 }  // namespace espalier::base

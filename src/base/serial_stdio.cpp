@@ -18,9 +18,10 @@ constexpr std::size_t kTypeAhead = 64 * 1024;
 
 class StdioSerial final : public SerialBackend {
  public:
-  StdioSerial(EventLoop& loop, int input_fd, int output_fd)
+  StdioSerial(EventLoop& loop, const SerialSpec& spec, int input_fd, int output_fd)
       : input_fd_(input_fd),
-        terminal_(input_fd),
+        terminal_(input_fd, spec.signals),
+        plain_keys_(spec.plain_keys),
         is_terminal_(isatty(input_fd)),
         watch_(loop),
         writer_(loop, output_fd) {
@@ -45,7 +46,7 @@ class StdioSerial final : public SerialBackend {
     std::span<const std::uint8_t> bytes(buffer.data(), static_cast<std::size_t>(n));
     bool escape = false;
     if (terminal_.active()) {
-      const auto at = std::ranges::find(bytes, kEscape);
+      const auto at = plain_keys_ ? bytes.end() : std::ranges::find(bytes, kEscape);
       escape = at != bytes.end();
       bytes = bytes.first(static_cast<std::size_t>(at - bytes.begin()));
       bytes = bytes.first(std::min(bytes.size(), kTypeAhead - std::min(kTypeAhead, held())));
@@ -58,6 +59,7 @@ class StdioSerial final : public SerialBackend {
 
   int input_fd_;
   RawTerminal terminal_;
+  bool plain_keys_;
   bool is_terminal_;
   EventLoop::Watch watch_;
   FdWriter writer_;
@@ -65,8 +67,9 @@ class StdioSerial final : public SerialBackend {
 
 }  // namespace
 
-std::unique_ptr<SerialBackend> open_stdio_serial(EventLoop& loop, int input_fd, int output_fd) {
-  return std::make_unique<StdioSerial>(loop, input_fd, output_fd);
+std::unique_ptr<SerialBackend> open_stdio_serial(EventLoop& loop, const SerialSpec& spec, int input_fd,
+                                                 int output_fd) {
+  return std::make_unique<StdioSerial>(loop, spec, input_fd, output_fd);
 }
 
 }  // namespace espalier::base

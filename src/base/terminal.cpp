@@ -99,13 +99,14 @@ void unhandle(int number, void (*handler)(int)) {
 
 }  // namespace
 
-RawTerminal::RawTerminal(int fd) {
+RawTerminal::RawTerminal(int fd, bool signals) {
   if (saved.raw.load() || !isatty(fd) || !in_foreground(fd) || tcgetattr(fd, &saved.cooked) != 0) return;
   saved.fd = fd;
   saved.raw_mode = saved.cooked;
   saved.raw_mode.c_iflag &=
       ~static_cast<tcflag_t>(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
-  saved.raw_mode.c_lflag &= ~static_cast<tcflag_t>(ECHO | ECHONL | ICANON | ISIG | IEXTEN);
+  saved.raw_mode.c_lflag &= ~static_cast<tcflag_t>(ECHO | ECHONL | ICANON | IEXTEN);
+  if (!signals) saved.raw_mode.c_lflag &= ~static_cast<tcflag_t>(ISIG);
   saved.raw_mode.c_cflag = (saved.raw_mode.c_cflag & ~static_cast<tcflag_t>(CSIZE | PARENB)) | CS8;
   saved.raw_mode.c_cc[VMIN] = 1;
   saved.raw_mode.c_cc[VTIME] = 0;

@@ -4,8 +4,8 @@
 namespace espalier::base {
 
 // While one lives, keys reach the guest as they are typed: no echo, no line editing, no signals from the
-// keyboard (Ctrl-C is the guest's). Output processing stays on, so that the emulator's own messages begin at
-// the left edge.
+// keyboard (Ctrl-C is the guest's) unless asked for. Output processing stays on, so that the emulator's own
+// messages begin at the left edge.
 //
 // The terminal is put back by the destructor, by exit(), and by every signal that ends or stops the process
 // (SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTSTP), as far as nobody
@@ -13,7 +13,7 @@ namespace espalier::base {
 class RawTerminal {
  public:
   // Does nothing if `fd` is no terminal, if the process runs in its background, or if there is one already.
-  explicit RawTerminal(int fd);
+  explicit RawTerminal(int fd, bool signals = false);
   ~RawTerminal();
   RawTerminal(const RawTerminal&) = delete;
   RawTerminal& operator=(const RawTerminal&) = delete;

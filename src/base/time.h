@@ -5,9 +5,10 @@
 
 namespace espalier::base {
 
-// A point in a machine's virtual time, or a span of it, in ticks of 1/480,000,000 s. 480 MHz is the least common
-// multiple of the clocks that the ESP32 derives from its PLL and its 40 MHz crystal (240, 160, 80, 40 MHz), so a
-// CPU or APB cycle is a whole number of ticks and no clock ever drifts against another. 64 bits last 1,218 years.
+// A point in a machine's virtual time, or a span of it, in ticks of 1/480,000,000 s. 480 MHz is the least
+// common multiple of the clocks that the ESP32 derives from its PLL and its 40 MHz crystal (240, 160, 80, 40
+// MHz), so a CPU or APB cycle is a whole number of ticks and no clock ever drifts against another. 64 bits
+// last 1,218 years.
 using Ticks = std::uint64_t;
 
 inline constexpr Ticks kTicksPerSecond = 480'000'000;
@@ -16,7 +17,9 @@ inline constexpr Ticks kTicksPerMicrosecond = kTicksPerSecond / 1'000'000;
 inline constexpr Ticks kNever = ~Ticks{0};
 
 // Ticks in one cycle of a clock of `hz` hertz, for clocks that divide 480 MHz.
-constexpr Ticks ticks_per_cycle(std::uint32_t hz) { return kTicksPerSecond / hz; }
+constexpr Ticks ticks_per_cycle(std::uint32_t hz) {
+  return kTicksPerSecond / hz;
+}
 
 // Host nanoseconds to ticks and back; exact up to rounding down. 128-bit so that years do not overflow.
 constexpr Ticks ticks_from_ns(std::uint64_t ns) {

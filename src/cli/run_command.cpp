@@ -155,7 +155,7 @@ void add_options(CLI::App& command, host::SessionOptions& options) {
     std::string name = i == 0 ? "--serial" : fmt::format("--serial{}", i);
     add_parsed(command, name, options.serial[i],
                fmt::format("UART{} (default: {})", i, i == 0 ? "stdio; Ctrl-] leaves" : "none"),
-               "stdio|tcp:ADDR:PORT|unix:PATH|file:PATH|none", base::parse_serial_spec)
+               "stdio|tcp:ADDR:PORT|unix:PATH|file:PATH|pty|none", base::parse_serial_spec)
         ->group("Console");
   }
   add_repeatable(command, "--until", options.until,

@@ -58,9 +58,9 @@ bool copy_all(int from, int to) {
   }
 }
 
-// Writes the changed sectors over the copy of an image that has `length` bytes.
-bool apply(const FlashStorage& flash, int fd, off_t length) {
-  for (const FlashStorage::Range& range : flash.dirty_ranges()) {
+// Writes these sectors over an image that has `length` bytes.
+bool apply(const FlashStorage& flash, const std::vector<FlashStorage::Range>& ranges, int fd, off_t length) {
+  for (const FlashStorage::Range& range : ranges) {
     std::vector<std::uint8_t> bytes(range.length);
     flash.read(range.address, bytes);
     const auto start = static_cast<off_t>(range.address);
@@ -105,7 +105,7 @@ std::expected<void, std::string> write_back(const FlashStorage& flash, const std
   if (fd.get() < 0) return failed("cannot make a new file beside it");
   TemporaryFile copy(name, std::move(fd));
   if (fchmod(copy.fd(), status.st_mode & 07777) != 0 || !copy_all(original.get(), copy.fd()) ||
-      !apply(flash, copy.fd(), status.st_size) || fsync(copy.fd()) != 0) {
+      !apply(flash, flash.dirty_ranges(), copy.fd(), status.st_size) || fsync(copy.fd()) != 0) {
     return failed("cannot write flash changes");
   }
   // Only root may give a file away; for everybody else it is theirs already or cannot be.
@@ -117,6 +117,24 @@ std::expected<void, std::string> write_back(const FlashStorage& flash, const std
   const OwnedFd folder(
       open(std::filesystem::path(target).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.get() >= 0) fsync(folder.get());
+  return {};
+}
+
+std::expected<std::unique_ptr<FlashMirror>, std::string> FlashMirror::open(FlashStorage& flash,
+                                                                           std::string path) {
+  OwnedFd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (fd.get() < 0)
+    return std::unexpected(
+        fmt::format("{}: cannot keep flash changes in it: {}", path, std::strerror(errno)));
+  return std::unique_ptr<FlashMirror>(new FlashMirror(flash, std::move(path), std::move(fd)));
+}
+
+std::expected<void, std::string> FlashMirror::sync() {
+  if (!flash_.has_changes()) return {};
+  const std::vector<FlashStorage::Range> ranges = flash_.take_changes();
+  struct stat status {};
+  if (fstat(fd_.get(), &status) != 0 || !apply(flash_, ranges, fd_.get(), status.st_size))
+    return std::unexpected(fmt::format("{}: cannot write flash changes: {}", path_, std::strerror(errno)));
   return {};
 }
 

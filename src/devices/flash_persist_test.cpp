@@ -114,5 +114,37 @@ TEST_F(FlashPersist, NamesTheFileThatIsMissing) {
   EXPECT_EQ(files(), 0u);
 }
 
+TEST_F(FlashPersist, AMirrorFollowsInPlace) {
+  make_file("abcdefgh");
+  auto flash = flash_of("abcdefgh");
+  auto mirror = FlashMirror::open(*flash, file_);
+  ASSERT_TRUE(mirror);
+  struct stat before {
+  }, after{};
+  stat(file_.c_str(), &before);
+  flash->erase(0, kFlashSectorSize);
+  program(*flash, 0, "new");
+  ASSERT_TRUE((*mirror)->sync());
+  EXPECT_EQ(contents(), "new\xff\xff\xff\xff\xff");
+  EXPECT_FALSE(flash->has_changes());
+  // Somebody else's bytes are left alone as long as the guest does not touch their sector.
+  make_file("mine");
+  ASSERT_TRUE((*mirror)->sync());
+  EXPECT_EQ(contents(), "mine");
+  program(*flash, 0x10000, "far");
+  ASSERT_TRUE((*mirror)->sync());
+  EXPECT_EQ(contents().size(), 0x10003u);
+  EXPECT_EQ(contents().substr(0, 5), "mine\xff");
+  stat(file_.c_str(), &after);
+  EXPECT_EQ(before.st_ino, after.st_ino) << "no new file, which a bind mount could not take";
+}
+
+TEST_F(FlashPersist, AMirrorOfNothingIsNamed) {
+  auto flash = flash_of("x");
+  const auto mirror = FlashMirror::open(*flash, (folder_ / "absent.bin").string());
+  ASSERT_FALSE(mirror);
+  EXPECT_THAT(mirror.error(), HasSubstr("absent.bin"));
+}
+
 }  // namespace
 }  // namespace espalier::devices

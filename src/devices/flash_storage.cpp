@@ -125,7 +125,8 @@ FlashStorage::FlashStorage(std::shared_ptr<const FlashImage> image, OwnedFd fd, 
       fd_(std::move(fd)),
       overlay_(std::move(overlay)),
       owned_(image_->size() / kFlashPageSize),
-      dirty_sectors_(image_->size() / kFlashSectorSize) {}
+      dirty_sectors_(image_->size() / kFlashSectorSize),
+      new_changes_(dirty_sectors_.size()) {}
 
 const std::uint8_t* FlashStorage::page(std::uint32_t index) const {
   return owned_[index] ? overlay_.data() + std::size_t{index} * kFlashPageSize : image_->page(index);
@@ -149,7 +150,8 @@ std::uint8_t* FlashStorage::own_page(std::uint32_t index) {
 void FlashStorage::note_change(std::uint32_t address, std::uint32_t length) {
   const std::uint32_t last = (address + length - 1) / kFlashSectorSize;
   for (std::uint32_t sector = address / kFlashSectorSize; sector <= last; ++sector)
-    dirty_sectors_[sector] = true;
+    dirty_sectors_[sector] = new_changes_[sector] = true;
+  has_changes_ = true;
   if (contents_changed_) contents_changed_(address, length);
 }
 
@@ -212,10 +214,12 @@ void FlashStorage::erase(std::uint32_t address, std::uint32_t length) {
                  });
 }
 
-std::vector<FlashStorage::Range> FlashStorage::dirty_ranges() const {
-  std::vector<Range> ranges;
-  for (std::uint32_t sector = 0; sector < dirty_sectors_.size(); ++sector) {
-    if (!dirty_sectors_[sector]) continue;
+namespace {
+
+std::vector<FlashStorage::Range> ranges_of(const std::vector<bool>& sectors) {
+  std::vector<FlashStorage::Range> ranges;
+  for (std::uint32_t sector = 0; sector < sectors.size(); ++sector) {
+    if (!sectors[sector]) continue;
     const std::uint32_t address = sector * kFlashSectorSize;
     if (!ranges.empty() && ranges.back().address + ranges.back().length == address) {
       ranges.back().length += kFlashSectorSize;
@@ -226,13 +230,31 @@ std::vector<FlashStorage::Range> FlashStorage::dirty_ranges() const {
   return ranges;
 }
 
+}  // namespace
+
+std::vector<FlashStorage::Range> FlashStorage::dirty_ranges() const {
+  return ranges_of(dirty_sectors_);
+}
+
+std::vector<FlashStorage::Range> FlashStorage::take_changes() {
+  std::vector<Range> ranges = ranges_of(new_changes_);
+  new_changes_.assign(new_changes_.size(), false);
+  has_changes_ = false;
+  return ranges;
+}
+
 void FlashStorage::archive(base::Archive& ar) {
   ar.section(fmt::format("flash storage of {} bytes", size()));
   std::vector<bool> owned = owned_;
   std::vector<bool> dirty = dirty_sectors_;
   ar(owned, dirty);
   if (ar.failed() || owned.size() != owned_.size() || dirty.size() != dirty_sectors_.size()) return;
-  if (!ar.is_saving()) dirty_sectors_ = dirty;
+  if (!ar.is_saving()) {
+    // Whoever keeps a file in step has to write both what this machine had changed and what the state has.
+    for (std::size_t sector = 0; sector < dirty.size(); ++sector)
+      if (dirty[sector] || dirty_sectors_[sector]) new_changes_[sector] = has_changes_ = true;
+    dirty_sectors_ = dirty;
+  }
   for (std::uint32_t index = 0; index < pages(); ++index) {
     if (ar.is_saving()) {
       if (!owned[index]) continue;

@@ -125,6 +125,10 @@ class FlashStorage {
   // what has to be written back to keep the changes.
   std::vector<Range> dirty_ranges() const;
 
+  // The sectors that have changed since the last call; each change is handed out once.
+  std::vector<Range> take_changes();
+  bool has_changes() const { return has_changes_; }
+
   // Saves the changed pages only; loading gives back exactly those, over the same image.
   void archive(base::Archive& ar);
 
@@ -138,6 +142,8 @@ class FlashStorage {
   Mapping overlay_;
   std::vector<bool> owned_;          // of each page: lies in the overlay
   std::vector<bool> dirty_sectors_;  // of each sector: changed
+  std::vector<bool> new_changes_;    // of each sector: changed since take_changes()
+  bool has_changes_ = false;
   std::function<void(std::uint32_t)> backing_changed_;
   std::function<void(std::uint32_t, std::uint32_t)> contents_changed_;
 };

@@ -165,6 +165,7 @@ void TimerGroup::update_watchdog() {
 }
 
 void TimerGroup::watchdog_expired(unsigned stage) {
+  if (!watchdog_acts_) return;
   const std::uint32_t config0 = get(TIMG_WDTCONFIG0_REG);
   std::uint32_t action = field(TIMG_WDTCONFIG0_REG, 30 - 2 * stage, 29 - 2 * stage);
   // While only flash boot protection keeps it running, stage 0 is a system reset unless firmware has chosen

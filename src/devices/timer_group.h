@@ -48,6 +48,9 @@ class TimerGroup final : public RegisterBlock {
   // TIMG_WDT_FLASHBOOT_MOD_EN.
   void set_flash_boot(bool flash_boot);
 
+  // Whether anything happens when the watchdog expires (default: yes); QEMU's property wdt_disable.
+  void set_watchdog_acts(bool acts) { watchdog_acts_ = acts; }
+
   std::uint32_t read(std::uint32_t offset) override;
   void write(std::uint32_t offset, std::uint32_t value) override;
   std::uint32_t peek(std::uint32_t offset) override;
@@ -75,6 +78,7 @@ class TimerGroup final : public RegisterBlock {
   WatchdogStages watchdog_;
   std::uint32_t apb_hz_ = 0;
   bool flash_boot_ = true;
+  bool watchdog_acts_ = true;
   base::Ticks calibrated_at_ = base::kNever;
   std::uint32_t calibration_value_ = 0;
   std::uint32_t raw_ = 0;

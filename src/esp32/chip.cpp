@@ -187,7 +187,10 @@ Chip::Chip(devices::Context context, devices::DmaBus& dma, devices::FlashStorage
   gpio.set_strapping(options.strapping);
   for (const devices::PlainBlock& block : devices::plain_blocks())
     plain_blocks_.push_back(devices::make_plain_block(block, context));
-  for (TimerGroup& group : timer_group) group.set_flash_boot((options.strapping & kStrapGpio0) != 0);
+  for (TimerGroup& group : timer_group) {
+    group.set_flash_boot((options.strapping & kStrapGpio0) != 0);
+    group.set_watchdog_acts(options.timer_group_watchdogs);
+  }
   connect_interrupts();
   connect_control();
 }

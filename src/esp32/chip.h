@@ -61,6 +61,7 @@ struct ChipOptions {
   devices::EfuseValues efuses = devices::factory_efuses(kDefaultMac);
   std::uint32_t strapping = devices::Gpio::kStrapFlashBoot;
   std::uint64_t random_seed = 1;
+  bool timer_group_watchdogs = true;  // false: they count, but nothing happens when they expire
 };
 
 // Everything on the peripheral bus. Adding a device is a member here and a row in chip.cpp's tables.

@@ -12,6 +12,10 @@ namespace espalier::host {
 
 std::expected<image::FlashImage, std::string> load_image(const SessionOptions& options) {
   const image::FlashImageOptions how{.flash_size = options.flash_size};
+  if (options.any_flash && options.image.empty() && !options.demo) {
+    const std::uint32_t size = options.flash_size.value_or(4u << 20);
+    return image::flash_image_from_bytes(image::Bytes(size, 0xff), "the blank flash", how);
+  }
   if (!options.demo) return image::load_flash_image(options.image, how);
   const auto demo = demo_image();
   return image::flash_image_from_bytes(image::Bytes(demo.begin(), demo.end()), "the demo guest", how);

@@ -26,13 +26,18 @@ constexpr std::uint32_t kLineSpeedup = 128;
 // output, or is idle: firmware that prompts and then drops what came too early (ESP-IDF's test menu) has
 // dropped it by then, however slow the host is.
 constexpr std::uint64_t kReactionInstructions = 300'000;
+// How long changes of the flash may wait to be written to the file that is kept in step with it.
+constexpr std::uint64_t kFlashInterval = 50'000'000;
 // How long the last output may take to leave once the machine has stopped.
 constexpr std::uint64_t kDrainTime = 2'000'000'000;
 
 }  // namespace
 
 Session::Session(base::EventLoop& loop, SessionOptions options)
-    : loop_(loop), options_(std::move(options)), until_(options_.until) {}
+    : loop_(loop),
+      options_(std::move(options)),
+      until_(options_.until),
+      flash_timer_(loop, [this] { sync_flash(); }) {}
 
 Session::~Session() = default;
 
@@ -42,7 +47,8 @@ std::expected<void, std::string> Session::open_machine() {
     if (auto ok = log.configure(options_.log); !ok) return ok;
   auto image = load_image(options_);
   if (!image) return std::unexpected(image.error());
-  if (auto ok = image::check_bootable(*image); !ok) return ok;
+  if (!options_.any_flash)
+    if (auto ok = image::check_bootable(*image); !ok) return ok;
   image_ = std::move(*image);
   if (options_.persist && (!image_.file || image_.file_offset != 0))
     return std::unexpected(
@@ -65,6 +71,8 @@ std::expected<void, std::string> Session::open_machine() {
   machine.clock = options_.clock;
   machine.engine = options_.engine;
   machine.chip.efuses = *efuses;
+  machine.chip.timer_group_watchdogs = options_.timer_group_watchdogs;
+  if (options_.strapping) machine.chip.strapping = *options_.strapping;
   if (!warp) machine.chip.random_seed = std::random_device()();
   machine.reset_limit = options_.reset_limit;
   auto made = esp32::Machine::create(machine, std::move(log));
@@ -73,6 +81,11 @@ std::expected<void, std::string> Session::open_machine() {
   control_ = std::make_unique<debug::RunControl>(*machine_, options_.start_paused);
   started_ns_ = base::EventLoop::now_ns();
   if (options_.stats) machine_->scheduler().collect_stats();
+  if (options_.write_through) {
+    auto mirror = devices::FlashMirror::open(machine_->flash(), image_.file->string());
+    if (!mirror) return std::unexpected(mirror.error());
+    flash_mirror_ = std::move(*mirror);
+  }
   if (!options_.efuse.empty())
     machine_->chip().efuse.on_burn([this](const devices::EfuseValues& values) {
       const auto bytes = devices::efuse_file_of(values);
@@ -112,7 +125,15 @@ std::expected<void, std::string> Session::open_network() {
     mac.set_cable(false);
     return {};
   }
-  auto network = net::SlirpNetwork::create(loop_, machine_->log());
+  if (options_.net == NetMode::kTap) {
+    auto tap = net::TapNetwork::open(loop_, machine_->log(), options_.tap);
+    if (!tap) return std::unexpected(tap.error());
+    tap_interface_ = std::move(*tap);
+    mac.connect(tap_interface_.get());
+    tap_interface_->attach(&mac);
+    return {};
+  }
+  auto network = net::SlirpNetwork::create(loop_, machine_->log(), options_.slirp);
   if (!network) return std::unexpected(network.error());
   network_ = std::move(*network);
   mac.connect(network_.get());
@@ -128,14 +149,19 @@ std::expected<void, std::string> Session::open_capture() {
   auto file = net::PcapFile::create(options_.pcap, machine_->log());
   if (!file) return std::unexpected(file.error());
   pcap_ = std::move(*file);
-  if (!network_) return {};
+  if (options_.net == NetMode::kNone) return {};
   net::PcapTap::Clock clock = net::PcapTap::host_clock;
   if (options_.clock == ClockMode::kWarp)
     clock = [this] { return base::ns_from_ticks(machine_->clock().now()); };
   devices::OpenEth& mac = machine_->chip().open_eth;
-  tap_ = std::make_unique<net::PcapTap>(*pcap_, std::move(clock), mac, *network_);
+  net::EthernetPeer& peer = network_ ? static_cast<net::EthernetPeer&>(*network_)
+                                     : static_cast<net::EthernetPeer&>(*tap_interface_);
+  tap_ = std::make_unique<net::PcapTap>(*pcap_, std::move(clock), mac, peer);
   mac.connect(tap_.get());
-  network_->attach(tap_.get());
+  if (network_)
+    network_->attach(tap_.get());
+  else
+    tap_interface_->attach(tap_.get());
   return {};
 }
 
@@ -161,6 +187,10 @@ std::expected<void, std::string> Session::open() {
   return {};
 }
 
+void Session::sync_flash() {
+  if (auto ok = flash_mirror_->sync(); !ok) machine_->log().error(base::LogArea::kDevice, "{}", ok.error());
+}
+
 bool Session::congested() const {
   return std::ranges::any_of(serial_, [](const auto& port) { return port->congested(); });
 }
@@ -173,6 +203,8 @@ std::uint64_t Session::until_deadline(std::uint64_t now) const {
 std::uint64_t Session::advance(bool quiet) {
   const std::uint64_t began = base::EventLoop::now_ns();
   if (slept_since_ns_ != 0) idle_ns_ += began - std::exchange(slept_since_ns_, 0);
+  if (flash_mirror_ && machine_->flash().has_changes() && !flash_timer_.armed())
+    flash_timer_.arm(began + kFlashInterval);
   if (!control_->running()) return until_deadline(began);
   // A console that does not keep up makes the guest wait.
   if (congested()) return std::min(kHostInterval, until_deadline(began));
@@ -231,6 +263,7 @@ Session::End Session::ended() {
 
 std::expected<void, std::string> Session::close() {
   for (auto& port : serial_) port->drain(kDrainTime);
+  if (flash_mirror_) return flash_mirror_->sync();
   if (!options_.persist) return {};
   return devices::write_back(machine_->flash(), image_.file->string());
 }

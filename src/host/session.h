@@ -10,6 +10,7 @@
 #include "base/event_loop.h"
 #include "base/serial_backend.h"
 #include "debug/run_control.h"
+#include "devices/flash_persist.h"
 #include "esp32/machine.h"
 #include "host/console_watch.h"
 #include "host/perf_map.h"
@@ -17,6 +18,7 @@
 #include "image/flash_image.h"
 #include "net/pcap.h"
 #include "net/slirp_network.h"
+#include "net/tap_network.h"
 
 namespace espalier::host {
 
@@ -53,7 +55,7 @@ class Session {
   // After open():
   esp32::Machine& machine() { return *machine_; }
   debug::RunControl& control() { return *control_; }
-  net::SlirpNetwork* network() { return network_.get(); }  // nullptr: none
+  net::SlirpNetwork* network() { return network_.get(); }  // nullptr: not NetMode::kUser
   // The next of --until that has not appeared; empty if all have.
   std::string missing() const { return until_.missing(); }
   // What --stats prints.
@@ -69,6 +71,7 @@ class Session {
   Result<void> open_capture();
   Result<void> open_perf_map();
   bool congested() const;
+  void sync_flash();
   bool offer_input(bool idle);
   std::uint64_t idle_time();
   std::uint64_t until_deadline(std::uint64_t now) const;
@@ -86,7 +89,10 @@ class Session {
   bool guest_idle_ = false;
   std::unique_ptr<net::PcapFile> pcap_;
   std::unique_ptr<net::SlirpNetwork> network_;
+  std::unique_ptr<net::TapNetwork> tap_interface_;
   std::unique_ptr<net::PcapTap> tap_;
+  std::unique_ptr<devices::FlashMirror> flash_mirror_;
+  base::EventLoop::Timer flash_timer_;
   std::uint64_t deadline_ns_ = 0;     // 0: none
   std::uint64_t started_ns_ = 0;      // when the machine was made
   std::uint64_t slept_since_ns_ = 0;  // --stats: when it last became idle; 0: it is not

@@ -11,11 +11,12 @@
 #include "devices/efuse_values.h"
 #include "esp32/machine_clock.h"
 #include "net/publish.h"
+#include "net/slirp_network.h"
 #include "xtensa/core.h"
 
 namespace espalier::host {
 
-enum class NetMode : std::uint8_t { kUser, kNone };
+enum class NetMode : std::uint8_t { kUser, kTap, kNone };
 using devices::MacAddress;
 using esp32::ClockMode;
 
@@ -27,6 +28,8 @@ struct SessionOptions {
   std::vector<net::Publish> publish;
   NetMode net = NetMode::kUser;
   std::string pcap;  // file; empty: none
+  net::SlirpOptions slirp;
+  std::string tap;  // NetMode::kTap: the interface's name
   std::array<base::SerialSpec, 3> serial{
       base::SerialSpec{.kind = base::SerialSpec::Kind::kStdio}};  // UART0 to UART2
 
@@ -38,10 +41,15 @@ struct SessionOptions {
   std::string rom;                // a real mask ROM, ELF or dump; empty: the built-in one
   std::optional<MacAddress> mac;  // the chip's base MAC address; default: what --efuse or the emulator says
   std::string efuse;              // file of 124 bytes; empty: a blank chip's
-  std::optional<std::uint32_t> flash_size;   // bytes
-  std::uint32_t psram_size = 0;              // bytes: 0, 2 MiB or 4 MiB
-  unsigned cpus = 2;                         // 1 or 2
-  bool persist = false;                      // write flash changes back to `image`, which is a file then
+  std::optional<std::uint32_t> flash_size;  // bytes
+  std::uint32_t psram_size = 0;             // bytes: 0, 2 MiB or 4 MiB
+  unsigned cpus = 2;                        // 1 or 2
+  bool persist = false;                     // write flash changes back to `image`, which is a file then
+  bool write_through = false;               // the same, in place and all the time
+  bool any_flash = false;                   // boot even if the flash holds nothing bootable; no image: blank
+  std::optional<std::uint32_t> strapping;   // levels of the strapping pins (GPIO_STRAP_REG)
+  bool timer_group_watchdogs = true;
+  std::string kernel;  // ELF whose segments are loaded and whose entry PRO_CPU starts at
   std::optional<std::uint32_t> reset_limit;  // stop when the chip resets for this many-and-first time
   bool start_paused = false;                 // until RunControl::resume()
   bool stats = false;                        // print RunStats to standard error at the end

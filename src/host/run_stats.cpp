@@ -38,6 +38,7 @@ std::string format_stats(const RunStats& stats) {
   count("times thrown away", stats.engine.flushes);
   count("translations entered", stats.engine.entries);
   count("chained exits", stats.engine.chained_exits);
+  count("window steps", stats.engine.window_steps);
   count("out-of-line accesses", stats.engine.slow_accesses);
   count("accesses re-routed", stats.engine.faults);
   return text;

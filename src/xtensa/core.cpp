@@ -87,6 +87,7 @@ EngineStats& EngineStats::operator+=(const EngineStats& other) {
   chained_exits += other.chained_exits;
   slow_accesses += other.slow_accesses;
   faults += other.faults;
+  window_steps += other.window_steps;
   return *this;
 }
 

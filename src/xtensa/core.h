@@ -80,6 +80,7 @@ struct EngineStats {
   std::uint64_t chained_exits = 0;            // ways out that were made to lead to another translation
   std::uint64_t slow_accesses = 0;            // out-of-line instructions of translated code
   std::uint64_t faults = 0;                   // accesses that were re-routed to the slow path
+  std::uint64_t window_steps = 0;             // window overflows and underflows done in one step
 
   EngineStats& operator+=(const EngineStats& other);
 };

@@ -50,7 +50,6 @@ bool is_translated(const Instruction& in);
 // mode, the path, and translated code goes on at whatever State::pc is then.
 enum class Resume : std::uint32_t {
   kWindowOverflow,  // raises it
-  kEntryOverflow,   // the same for ENTRY
   kReturn,          // RETW
   kReturnFrom,      // RFE, RFDE, RFI, RFWO, RFWU
   kPerform,         // WSR, XSR, ROTW, ...: goes on behind it

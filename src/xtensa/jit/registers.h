@@ -31,6 +31,8 @@ struct JumpEntry {
   const void* host = nullptr;
 };
 inline constexpr unsigned kJumpBits = 12;
+// The same for returns, by a hash of a0.
+inline constexpr unsigned kReturnBits = 12;
 
 struct JitRegisters {
   // WINDOWSTART rotated so that the present window's bit comes first.
@@ -41,6 +43,7 @@ struct JitRegisters {
   std::uint8_t* memory = nullptr;    // the core's reservation
   const void* link = nullptr;        // the jump that led out of translated code and could be made to lead on
   const JumpEntry* jumps = nullptr;  // 1 << kJumpBits of them; translations of ordinary code only
+  const ReturnLink* returns = nullptr;  // 1 << kReturnBits of them
   Translator* translator = nullptr;
   bool synced = false;        // pc, windows and the budget are in State and the core already
   std::uint8_t fp_ready = 0;  // coprocessor 0 is enabled and the host's FP environment is the guest's

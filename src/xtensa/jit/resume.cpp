@@ -8,6 +8,15 @@
 
 namespace espalier::xtensa::jit {
 
+// The next RETW that finds it in a0 need not ask.
+void Translator::remember_return(std::uint32_t a0) {
+  const auto found = landings_.find(a0);
+  if (found == landings_.end()) return;
+  ReturnLink& link = returns_[a0 & ((1u << kReturnBits) - 1)];
+  link.a0 = a0;
+  link.host = found->second;
+}
+
 // As the interpreter's RETW does it.
 void Translator::return_from_call() {
   State& state = core_.state_;
@@ -62,10 +71,10 @@ const void* Translator::resume(Resume how, std::uint32_t pc, const Instruction* 
   registers_.exit = Exit::kContinue;
   switch (how) {
     case Resume::kWindowOverflow:
-    case Resume::kEntryOverflow:
       core_.raise_window_overflow();
       break;
     case Resume::kReturn:
+      remember_return(state.ar[4 * state.windowbase]);
       return_from_call();
       break;
     case Resume::kReturnFrom:

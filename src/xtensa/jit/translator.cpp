@@ -44,10 +44,12 @@ Translator::Translator(Core& core, const CodeSource& source, std::unique_ptr<Cod
       registers_(core.jit_registers_),
       source_(source),
       arena_(std::move(arena)),
-      jumps_(std::size_t{1} << kJumpBits) {
+      jumps_(std::size_t{1} << kJumpBits),
+      returns_(std::size_t{1} << kReturnBits) {
   registers_ = {};
   registers_.memory = core.memory_.base;
   registers_.jumps = jumps_.data();
+  registers_.returns = returns_.data();
   registers_.translator = this;
 }
 
@@ -318,6 +320,7 @@ const void* Translator::translate(std::uint32_t pc, Mode mode) {
       stale_.erase(stale);
     }
   }
+  for (const auto& [a0, host] : translation->landings) landings_.emplace(a0, host);
   found_.fill({});
   Translation* const made = translation.get();
   translations_.push_back(std::move(translation));
@@ -343,6 +346,9 @@ void Translator::kill(Translation& translation) {
       entries_.erase(found);
     stale_[at].push_back(entry.host);
   }
+  for (const auto& [a0, host] : translation.landings)
+    if (const auto found = landings_.find(a0); found != landings_.end() && found->second == host)
+      landings_.erase(found);
   core_.attention_ |= Core::kAttentionCode;
 }
 
@@ -351,13 +357,15 @@ void Translator::forget_ways() {
   found_.fill({});
   for (JumpEntry& jump : jumps_) jump = {.host = backend_->jump_miss()};
   for (ReturnLink& link : registers_.links) link = {.host = backend_->return_miss()};
+  for (ReturnLink& link : returns_) link = {.host = backend_->return_miss()};
   pending_link_ = nullptr;
 }
 
 bool Translator::invalidate(std::uint32_t address, std::uint32_t size) {
   hopeless_.clear();
-  if (size == 0 || pages_.empty()) return false;
   const std::uint64_t end = std::uint64_t{address} + size;
+  if (handlers_.overlap(address, end)) handlers_ = {};
+  if (size == 0 || pages_.empty()) return false;
   bool any = false;
   const auto in_page = [&](std::vector<Translation*>& list) {
     std::erase_if(list, [&](Translation* translation) {
@@ -389,6 +397,9 @@ void Translator::invalidate_all() {
 bool Translator::has_code(std::uint32_t address, std::uint32_t size) const {
   if (size == 0) return false;
   const std::uint32_t last = (address + (size - 1)) >> kPageBits;
+  if (handlers_.usual != 0 &&
+      handlers_.overlap(address >> kPageBits << kPageBits, (std::uint64_t{last} + 1) << kPageBits))
+    return true;
   for (std::uint32_t page = address >> kPageBits; page <= last; ++page) {
     const auto found = pages_.find(page);
     if (found == pages_.end()) continue;
@@ -408,6 +419,8 @@ void Translator::flush() {
   pages_.clear();
   stale_.clear();
   hopeless_.clear();
+  landings_.clear();
+  handlers_ = {};
   forget_ways();
   arena_->reset_to(code_begin_);
 }

@@ -63,6 +63,8 @@ struct Translation {
     const std::uint8_t* dead;
   };
   std::vector<Entry> entries;
+  // Where calls come back to with the callee's window still open, by what RETW finds in a0.
+  std::vector<std::pair<std::uint32_t, const void*>> landings;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> ranges;
   Mode mode;
   bool fp = false;  // FP registers are in host registers
@@ -117,6 +119,11 @@ class Translator {
   // Does the instruction at `pc` (`in`, where `how` does not say it all). Where translated code goes on then;
   // null: nowhere (the state is exact).
   const void* resume(Resume how, std::uint32_t pc, const Instruction* in);
+  // The instruction at `pc`, which has been paid for, finds a window in its way: saves that frame. The
+  // instruction comes again. False: the exception has to be raised.
+  bool spill_window(std::uint32_t pc);
+  // The RETW at `pc` finds no frame below: reloads it. The RETW comes again, and that is paid for.
+  bool reload_window(std::uint32_t pc);
   // Makes the host's floating-point environment the guest's. False if coprocessor 0 is disabled.
   bool enter_fp();
   // The access at `host` has faulted: from now on it takes the slow path. False if there is none at `host`.
@@ -133,6 +140,10 @@ class Translator {
     jump.pc = pc;
     jump.host = host;
   }
+  void remember_return(std::uint32_t a0);
+  bool takes_window_step(unsigned handler);
+  void look_at_window_handlers();
+  bool are_plain(std::uint32_t address, std::uint32_t size, std::uint8_t needed) const;
   void return_from_call();
   void return_from_exception(const Instruction& in);
   const void* translate(std::uint32_t pc, Mode mode);
@@ -156,6 +167,16 @@ class Translator {
   std::unique_ptr<Backend> backend_;
   std::uint8_t* code_begin_ = nullptr;  // behind what all translations share
   std::vector<JumpEntry> jumps_;
+  std::vector<ReturnLink> returns_;
+  std::unordered_map<std::uint32_t, const void*> landings_;  // of all translations
+  // What is known of the handlers at VECBASE.
+  struct WindowHandlers {
+    bool known = false;
+    std::uint32_t vecbase = 0;
+    unsigned usual = 0;  // as usual_window_handlers() says
+    bool overlap(std::uint32_t address, std::uint64_t end) const;
+  };
+  WindowHandlers handlers_;
   std::vector<std::unique_ptr<Translation>> translations_;  // by address in the arena
   std::unordered_map<std::uint64_t, const void*> entries_;
   // A few of them, quickly found.

@@ -1,6 +1,7 @@
 // The code that all regions share, and how code is put into the arena and patched there.
 #include <asmjit/x86.h>
 
+#include <bit>
 #include <cstring>
 
 #include "xtensa/jit/x64/emitter.h"
@@ -22,6 +23,12 @@ bool call_native(Translator* translator, std::uint32_t return_pc) {
 }
 const void* resume(Translator* translator, Resume how, std::uint32_t pc, const Instruction* in) {
   return translator->resume(how, pc, in);
+}
+bool spill_window(Translator* translator, std::uint32_t pc) {
+  return translator->spill_window(pc);
+}
+bool reload_window(Translator* translator, std::uint32_t pc) {
+  return translator->reload_window(pc);
 }
 void rotate(Translator* translator, std::uint32_t increment) {
   translator->rotate(increment);
@@ -163,6 +170,37 @@ class X64Backend final : public Backend {
     as.mov(x86::rbx, jit(offsetof(JitRegisters, window)));
     as.jmp(x86::rax);
 
+    // What r12 and r15 have held is in memory.
+    const auto window_thunk = [&](bool (*step)(Translator*, std::uint32_t), Resume otherwise) {
+      const Label label = here(), raise = as.newLabel();
+      save_own();
+      as.mov(x86::r12, x86::rcx);
+      as.mov(x86::r15d, x86::edx);
+      as.mov(x86::rdi, jit(offsetof(JitRegisters, translator)));
+      as.mov(x86::esi, x86::edx);
+      as.call(reinterpret_cast<std::uint64_t>(step));
+      as.mov(x86::edx, x86::r15d);
+      as.test(x86::al, x86::al);
+      as.jz(raise);
+      as.mov(x86::r14, jit(offsetof(JitRegisters, left)));
+      as.jmp(x86::r12);
+      as.bind(raise);
+      as.mov(x86::esi, static_cast<std::uint32_t>(otherwise));
+      as.jmp(resume_thunk);
+      return label;
+    };
+    const Label spill_thunk = window_thunk(&spill_window, Resume::kWindowOverflow);
+    const Label reload_thunk = window_thunk(&reload_window, Resume::kReturn);
+
+    const Label find_return = here();
+    as.mov(x86::ecx, x86::eax);
+    as.and_(x86::ecx, (1u << kReturnBits) - 1);
+    as.shl(x86::ecx, std::countr_zero(sizeof(ReturnLink)));
+    as.add(x86::rcx, jit(offsetof(JitRegisters, returns)));
+    as.cmp(x86::eax, x86::dword_ptr(x86::rcx, offsetof(ReturnLink, a0)));
+    as.jne(return_miss);
+    as.jmp(x86::qword_ptr(x86::rcx, offsetof(ReturnLink, host)));
+
     const Label rotate_thunk = here();
     as.sub(x86::rsp, 8);
     save_own();
@@ -203,6 +241,9 @@ class X64Backend final : public Backend {
                .native = at(native),
                .resume = at(resume_thunk),
                .return_miss = at(return_miss),
+               .find_return = at(find_return),
+               .spill_window = at(spill_thunk),
+               .reload_window = at(reload_thunk),
                .jump_miss = at(jump_miss),
                .fp = at(fp),
                .rotate = at(rotate_thunk)};

@@ -158,9 +158,9 @@ void Emitter::emit_call(const Block& block, std::size_t) {
     // Code that is decoded from two beginnings may call twice from before the same instruction.
     if (comes_back && !landings_[to].isValid()) {
       landings_[to] = as_.newLabel();
-      landing_increments_[to] = n;
+      landing_values_[to] = a0;
     }
-    if (comes_back && landing_increments_[to] == n) {
+    if (comes_back && landing_values_[to] == a0) {
       as_.lea(x86::rax, x86::ptr(landings_[to]));
       as_.mov(x86::qword_ptr(x86::rbx,
                              link_offset(layout_, n) + static_cast<std::int32_t>(offsetof(ReturnLink, host))),
@@ -198,7 +198,7 @@ void Emitter::emit_call(const Block& block, std::size_t) {
   }
 }
 
-void Emitter::emit_return(const Block& block) {
+void Emitter::emit_return() {
   const Instruction& in = current_->in;
   if (in.op == Op::RET || in.op == Op::RET_N) {
     load_into(x86::ecx, 0);
@@ -212,10 +212,17 @@ void Emitter::emit_return(const Block& block) {
     return;
   }
   // The one way that leads back to the caller's translation; C++ knows them all.
-  (void)block;
   const Gp a0 = read(0, x86::eax);
+  const Label another = as_.newLabel();
   as_.cmp(a0, x86::dword_ptr(x86::rbx, link_offset(layout_, 0)));
-  as_.jne(resume_here(Resume::kReturn));
+  as_.jne(another);
+  cold([=, this, dirty = dirty_] {
+    as_.bind(another);
+    spill(dirty);
+    if (a0.id() != x86::eax.id()) as_.mov(x86::eax, a0);
+    as_.mov(x86::edx, pc);
+    as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.find_return));
+  });
   spill(dirty_);
   as_.mov(x86::edx, pc);
   as_.jmp(x86::qword_ptr(x86::rbx,

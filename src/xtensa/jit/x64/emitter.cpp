@@ -35,7 +35,7 @@ Emitter::Emitter(const Region& region, Translator& translator, const Thunks& thu
     labels_.push_back(as_.newLabel());
     entry_labels_.push_back(Label());
     landings_.push_back(Label());
-    landing_increments_.push_back(0);
+    landing_values_.push_back(0);
   }
 }
 
@@ -189,6 +189,12 @@ Label Emitter::resume_here(Resume how) {
   return label;
 }
 
+void Emitter::emit_spill_window(std::uint32_t pc, Label again) {
+  as_.mov(x86::edx, pc);
+  as_.lea(x86::rcx, x86::ptr(again));
+  as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.spill_window));
+}
+
 // A jump that is made to lead on once there is a translation for `pc`.
 void Emitter::leave_to(std::uint32_t pc, RegisterSet dirty) {
   spill(dirty);
@@ -243,14 +249,30 @@ void Emitter::emit_block(std::size_t index) {
   emit_end(block, index);
 }
 
-// Windows that an instruction uses have to be free; the interpreter raises the exception otherwise.
+// Windows that an instruction uses have to be free; else they become so, and the instruction comes again.
 void Emitter::emit_panes(const Step& step) {
   const unsigned panes = panes_of(step.in);
   if (!region_.mode.windows || panes <= panes_) return;
   panes_ = panes;
   // As a byte: it has been written as 16 bits, which a wider load would have to wait for.
+  const Label check = as_.newLabel(), in_use = as_.newLabel();
+  as_.bind(check);
   as_.test(jit_byte(offsetof(JitRegisters, windowstart)), (1u << (panes + 1)) - 2);
-  as_.jnz(resume_here(Resume::kWindowOverflow));
+  as_.jnz(in_use);
+  const unsigned rest = block_->count - 1 - step_;
+  // Registers of this block may be those of the frame that is saved: its handler changes one of them.
+  cold([=, this, pc = step.pc, dirty = dirty_, live = block_->live_in | dirty_] {
+    const Label again = as_.newLabel();
+    as_.bind(in_use);
+    if (rest != 0) as_.add(x86::r14, rest);
+    spill(dirty);
+    emit_spill_window(pc, again);
+    as_.bind(again);
+    as_.sub(x86::r14, rest + 1);
+    as_.js(cold_exit(pc, rest + 1, 0, thunks_.exit_budget));
+    fill(live);
+    as_.jmp(check);
+  });
 }
 
 void Emitter::emit_step(const Step& step) {
@@ -303,7 +325,7 @@ void Emitter::emit_end(const Block& block, std::size_t index) {
       emit_call(block, index);
       return;
     case End::kReturn:
-      emit_return(block);
+      emit_return();
       return;
     case End::kResume:
       spill(dirty_);
@@ -409,10 +431,10 @@ void Emitter::emit_entries() {
     if (!block.entry) continue;
     if (landings_[i].isValid()) {
       // A call comes back here with the callee's window still open.
-      const unsigned n = landing_increments_[i];
+      const unsigned n = landing_values_[i] >> 30;
       const auto ws = x86::word_ptr(
           x86::rbp, layout_.jit + static_cast<std::int32_t>(offsetof(JitRegisters, windowstart)));
-      const Label wraps = as_.newLabel(), rotated = as_.newLabel();
+      const Label wraps = as_.newLabel(), rotated = as_.newLabel(), nothing_below = as_.newLabel();
       as_.bind(landings_[i]);
       as_.movzx(x86::eax, ws);
       as_.rol(x86::ax, n);
@@ -420,7 +442,7 @@ void Emitter::emit_entries() {
       as_.mov(x86::ecx, x86::eax);
       as_.and_(x86::ecx, (1u << n) - 1);
       as_.cmp(x86::ecx, 1);
-      as_.jne(reinterpret_cast<std::uint64_t>(thunks_.return_miss));
+      as_.jne(nothing_below);
       as_.and_(x86::eax, ~(1u << n));
       as_.mov(ws, x86::ax);
       as_.lea(x86::rax, x86::ptr(x86::rbx, -static_cast<std::int32_t>(16 * n)));
@@ -435,6 +457,11 @@ void Emitter::emit_entries() {
         as_.mov(x86::esi, 0u - n);
         as_.call(reinterpret_cast<std::uint64_t>(thunks_.rotate));
         as_.jmp(rotated);
+      });
+      cold([=, this] {
+        as_.bind(nothing_below);
+        as_.lea(x86::rcx, x86::ptr(landings_[i]));
+        as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.reload_window));
       });
     }
     entry_labels_[i] = as_.newLabel();
@@ -460,7 +487,7 @@ void Emitter::emit_entry_step() {
   const Label overflows = as_.newLabel();
   cold([=, this] {
     as_.bind(overflows);
-    emit_resume(Resume::kEntryOverflow, pc);
+    emit_spill_window(pc, region_entry_);
   });
   // Byte 2 of PS: WOE and CALLINC.
   as_.cmp(x86::byte_ptr(x86::rbp, static_cast<std::int32_t>(offsetof(State, ps) + 2)), 4u | n);
@@ -526,6 +553,9 @@ std::unique_ptr<Translation> Emitter::finish(std::uint8_t* base, std::size_t siz
             [](const auto& a, const auto& b) { return a.at < b.at; });
   for (const EntryMark& entry : entries_)
     translation->entries.push_back({entry.pc, base + offset(entry.host), base + offset(entry.dead)});
+  for (std::size_t i = 0; i < landings_.size(); ++i)
+    if (landings_[i].isValid())
+      translation->landings.emplace_back(landing_values_[i], base + offset(landings_[i]));
   return translation;
 }
 

@@ -31,7 +31,13 @@ struct Thunks {
   const void* native = nullptr;       // runs the native function at State::pc; esi: where it should return to
   const void* resume = nullptr;       // esi: Resume, edx: the instruction's address, rcx: Instruction or null
   const void* return_miss = nullptr;  // edx: the address of a RETW that is done by Resume::kReturn
-  const void* jump_miss = nullptr;    // ecx: where to go on
+  const void* find_return = nullptr;  // the same with a0 in eax: where the call comes back to may be known
+  // Saves the frame in the way of the instruction at edx and goes to rcx, where it comes again, or raises
+  // window overflow. All registers are in memory.
+  const void* spill_window = nullptr;
+  // The same for a RETW whose frame has to be reloaded.
+  const void* reload_window = nullptr;
+  const void* jump_miss = nullptr;  // ecx: where to go on
   // rax: an FpOperation; ecx, edx, xmm0: its operands. eax: its result. Only rax, rcx, rdx, xmm0 and xmm1
   // change.
   const void* fp = nullptr;
@@ -87,6 +93,7 @@ class Emitter {
   // Where C++ does the present step, which changes more than registers, and goes on from State::pc.
   Label resume_here(Resume how);
   void emit_resume(Resume how, std::uint32_t pc);
+  void emit_spill_window(std::uint32_t pc, Label again);
   void cold(std::function<void()> emit) { cold_.push_back(std::move(emit)); }
 
   // Guest registers.
@@ -172,7 +179,7 @@ class Emitter {
   // emit_branch.cpp
   void emit_branch(const Instruction& in, Label taken);
   void emit_call(const Block& block, std::size_t index);
-  void emit_return(const Block& block);
+  void emit_return();
   void emit_indirect_jump();
 
   // emit_system.cpp
@@ -193,10 +200,10 @@ class Emitter {
   static constexpr std::uint8_t kNone = 0xff;
   std::array<std::uint8_t, kRegisters> host_;
   bool uses_fp_ = false;
-  std::vector<Label> labels_;        // of blocks
-  std::vector<Label> entry_labels_;  // of the code that fills registers and goes to the block
-  std::vector<Label> landings_;      // where a call comes back to its block, by the block behind it
-  std::vector<unsigned> landing_increments_;
+  std::vector<Label> labels_;                  // of blocks
+  std::vector<Label> entry_labels_;            // of the code that fills registers and goes to the block
+  std::vector<Label> landings_;                // where a call comes back to its block, by the block behind it
+  std::vector<std::uint32_t> landing_values_;  // of a0 there: its increment is in the top bits
   Label region_entry_;
   std::vector<std::function<void()>> cold_;
 

@@ -1,0 +1,139 @@
+// Window overflow and underflow where the guest's handlers are the usual ones: the exception, its handler and
+// the return from it in one step. Everything is then as the handler would have left it, the count of
+// instructions included. Where it cannot be (a budget that ends within, a stack that is not plain memory,
+// other handlers) the exception is raised.
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "xtensa/interpreter.h"
+#include "xtensa/jit/translator.h"
+#include "xtensa/jit/window_handlers.h"
+
+namespace espalier::xtensa::jit {
+namespace {
+
+constexpr unsigned kPageBits = 12;
+constexpr std::uint32_t kPane = 16;  // bytes of the four registers by which windows move
+constexpr std::uint32_t kNmiLine = 1u << 14;
+
+// The four registers of window `number` while `windowbase` is the present one: those of a window that wraps
+// are in their second place.
+std::uint32_t* pane(State& state, std::uint32_t windowbase, std::uint32_t number) {
+  number &= 15;
+  return &state.ar[4 * (number + 12 < windowbase ? number + 16 : number)];
+}
+
+std::uint32_t load_word(const std::uint8_t* at) {
+  std::uint32_t value = 0;
+  std::memcpy(&value, at, sizeof value);
+  return value;
+}
+
+}  // namespace
+
+// Whether nothing but the handler would come now, and it is the usual one.
+bool Translator::takes_window_step(unsigned handler) {
+  const State& state = core_.state_;
+  if (core_.attention_ != 0) return false;
+  if ((state.interrupt & (state.intenable | kNmiLine)) != 0 && core_.interrupt_ready()) return false;
+  if (!handlers_.known || handlers_.vecbase != state.vecbase) look_at_window_handlers();
+  return (handlers_.usual >> handler & 1) != 0;
+}
+
+void Translator::look_at_window_handlers() {
+  handlers_ = {.known = true, .vecbase = core_.state_.vecbase, .usual = 0};
+  handlers_.usual = usual_window_handlers(source_, handlers_.vecbase);
+  for (unsigned handler = 0; handler < kWindowHandlers; ++handler)
+    if ((handlers_.usual >> handler & 1) != 0)
+      core_.environment_.code_decoded(core_, handlers_.vecbase + handler * kWindowHandlerDistance,
+                                      window_handler_size(handler));
+}
+
+bool Translator::WindowHandlers::overlap(std::uint32_t address, std::uint64_t end) const {
+  const std::uint64_t all = std::uint64_t{kWindowHandlers} * kWindowHandlerDistance;
+  return known && address < vecbase + all && vecbase < end;
+}
+
+// Words that the interpreter would access in host memory, too.
+bool Translator::are_plain(std::uint32_t address, std::uint32_t size, std::uint8_t needed) const {
+  const std::uint32_t last = address + size - 1;
+  const std::uint8_t* const attributes = core_.memory_.attributes;
+  return (address & 3) == 0 && last >= address &&
+         (attributes[address >> kPageBits] & attributes[last >> kPageBits] & needed) != 0;
+}
+
+bool Translator::spill_window(std::uint32_t pc) {
+  State& state = core_.state_;
+  const std::uint32_t started = registers_.windowstart >> 1;
+  // How far above the present window the frame is, and how many windows it has.
+  const auto above = static_cast<unsigned>(std::countr_zero(started)) + 1;
+  const auto windows = static_cast<unsigned>(std::countr_zero(started >> above | 4u)) + 1;
+  const std::int64_t cost = kWindowHandlerSteps[windows - 1];
+  if (registers_.left < cost || !takes_window_step(overflow_handler(windows))) return false;
+
+  const auto present = static_cast<std::uint32_t>(registers_.window - state.ar.data()) / 4;
+  const std::uint32_t frame = present + above;
+  std::uint32_t* const own = pane(state, present, frame);
+  std::uint8_t* const memory = core_.memory_.base;
+  const std::uint32_t save = pane(state, present, frame + windows)[1] - kPane;
+  if (!are_plain(save, kPane, kPageStore32)) return false;
+  if (windows == 1) {
+    std::memcpy(memory + save, own, kPane);
+  } else {
+    // In the handler's order, as the words may be the same. The first is stored again if the handler has to
+    // run: there is budget for it.
+    const std::uint32_t link = own[1] - 12;
+    if (!are_plain(link, 4, kPageLoad32)) return false;
+    std::memcpy(memory + save, own, 4);
+    const std::uint32_t stack = load_word(memory + link);
+    const std::uint32_t rest = stack - kPane * windows;
+    if (!are_plain(rest, kPane * (windows - 1), kPageStore32)) return false;
+    std::memcpy(memory + save + 4, own + 1, kPane - 4);
+    for (unsigned n = 1; n < windows; ++n)
+      std::memcpy(memory + rest + kPane * (n - 1), pane(state, present, frame + n), kPane);
+    own[0] = stack;
+  }
+  registers_.windowstart &= ~(1u << above);
+  registers_.left -= cost;
+  state.epc[1] = pc;
+  state.ps = (state.ps & ~kPsOwb) | present << kPsOwbShift;
+  ++stats_.window_steps;
+  return true;
+}
+
+// With the RETW that comes again.
+bool Translator::reload_window(std::uint32_t pc) {
+  State& state = core_.state_;
+  const std::uint32_t* const window = registers_.window;
+  const std::uint32_t windows = window[0] >> 30;
+  constexpr std::uint32_t kBelow = 0xe000;  // the three windows below the present one
+  if (windows == 0 || (registers_.windowstart & kBelow) != 0) return false;
+  const std::int64_t cost = kWindowHandlerSteps[windows - 1] + 1;
+  if (registers_.left < cost || !takes_window_step(underflow_handler(windows))) return false;
+
+  const auto present = static_cast<std::uint32_t>(window - state.ar.data()) / 4;
+  const std::uint32_t frame = present - windows;
+  const std::uint8_t* const memory = core_.memory_.base;
+  const std::uint32_t saved = window[1] - kPane;
+  if (!are_plain(saved, kPane, kPageLoad32)) return false;
+  std::uint32_t own[4];
+  std::memcpy(own, memory + saved, kPane);
+  if (windows != 1) {
+    const std::uint32_t link = own[1] - 12;
+    if (!are_plain(link, 4, kPageLoad32)) return false;
+    const std::uint32_t rest = load_word(memory + link) - kPane * windows;
+    if (!are_plain(rest, kPane * (windows - 1), kPageLoad32)) return false;
+    for (unsigned n = 1; n < windows; ++n)
+      std::memcpy(pane(state, present, frame + n), memory + rest + kPane * (n - 1), kPane);
+  }
+  std::memcpy(pane(state, present, frame), own, kPane);
+  registers_.windowstart |= 1u << (16 - windows);
+  registers_.left -= cost;
+  state.epc[1] = pc;
+  state.ps = (state.ps & ~kPsOwb) | present << kPsOwbShift;
+  ++stats_.window_steps;
+  return true;
+}
+
+}  // namespace espalier::xtensa::jit

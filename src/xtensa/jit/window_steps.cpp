@@ -24,6 +24,14 @@ std::uint32_t* pane(State& state, std::uint32_t windowbase, std::uint32_t number
   return &state.ar[4 * (number + 12 < windowbase ? number + 16 : number)];
 }
 
+// A call has just written PS's third byte: a load of all of it would have to wait for that store. OWB is all
+// that the second one holds.
+void set_owb(State& state, std::uint32_t windowbase) {
+  static_assert(kPsOwb == 0xf00 && (kPsWritable & 0xff00f000) == 0);
+  const auto* const bytes = reinterpret_cast<const std::uint8_t*>(&state.ps);
+  state.ps = bytes[0] | windowbase << kPsOwbShift | std::uint32_t{bytes[2]} << 16;
+}
+
 std::uint32_t load_word(const std::uint8_t* at) {
   std::uint32_t value = 0;
   std::memcpy(&value, at, sizeof value);
@@ -97,7 +105,7 @@ bool Translator::spill_window(std::uint32_t pc) {
   registers_.windowstart &= ~(1u << above);
   registers_.left -= cost;
   state.epc[1] = pc;
-  state.ps = (state.ps & ~kPsOwb) | present << kPsOwbShift;
+  set_owb(state, present);
   ++stats_.window_steps;
   return true;
 }
@@ -131,7 +139,7 @@ bool Translator::reload_window(std::uint32_t pc) {
   registers_.windowstart |= 1u << (16 - windows);
   registers_.left -= cost;
   state.epc[1] = pc;
-  state.ps = (state.ps & ~kPsOwb) | present << kPsOwbShift;
+  set_owb(state, present);
   ++stats_.window_steps;
   return true;
 }

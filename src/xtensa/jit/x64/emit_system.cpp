@@ -42,6 +42,9 @@ bool Emitter::emit_system(const Instruction& in) {
         put(in.t, read(*pseudo, x86::eax));
       } else if (row.number == Sr::PRID || row.number == Sr::CONFIGID0 || row.number == Sr::CONFIGID1) {
         put_constant(in.t, translator_.core().read_special(row.number));
+      } else if (row.number == Sr::PS) {
+        load_ps(x86::eax, x86::ecx);
+        put(in.t, x86::eax);
       } else if ((row.access & SpecialRegister::kPlainRead) != 0 && row.number != Sr::WINDOWBASE &&
                  row.number != Sr::WINDOWSTART) {
         const Gp to = result(in.t, x86::eax);
@@ -61,7 +64,7 @@ bool Emitter::emit_system(const Instruction& in) {
         if (*pseudo == kSar) sar_ = {};
       } else if (row.number == Sr::PS) {
         // Code behind it runs in the same way as this, or is another translation's.
-        as_.mov(x86::eax, word(offsetof(State, ps)));
+        load_ps(x86::eax, x86::edx);
         as_.mov(word(offsetof(State, ps)), x86::ecx);
         as_.xor_(x86::eax, x86::ecx);
         as_.test(x86::eax, kPsWoe | kPsExcm);
@@ -111,7 +114,7 @@ bool Emitter::emit_system(const Instruction& in) {
       return true;
     }
     case Op::RSIL:
-      as_.mov(x86::eax, word(offsetof(State, ps)));
+      load_ps(x86::eax, x86::ecx);
       as_.mov(x86::ecx, x86::eax);
       as_.and_(x86::ecx, ~kPsIntlevel);
       if (in.imm != 0) as_.or_(x86::ecx, in.imm);

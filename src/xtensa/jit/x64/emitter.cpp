@@ -86,6 +86,15 @@ x86::Mem Emitter::jit_quad(std::size_t offset) const {
   return x86::qword_ptr(x86::rbp, layout_.jit + static_cast<std::int32_t>(offset));
 }
 
+// Calls write a byte of it: a load of all of it would have to wait for that store.
+void Emitter::load_ps(Gp to, Gp scratch) {
+  const auto at = static_cast<std::int32_t>(offsetof(State, ps));
+  as_.movzx(scratch, x86::byte_ptr(x86::rbp, at + 2));
+  as_.movzx(to, x86::word_ptr(x86::rbp, at));
+  as_.shl(scratch, 16);
+  as_.or_(to, scratch);
+}
+
 x86::Mem Emitter::home(unsigned reg) const {
   if (reg < 16) return x86::dword_ptr(x86::rbx, static_cast<std::int32_t>(4 * reg));
   return word(state_offset(reg));
@@ -254,7 +263,6 @@ void Emitter::emit_panes(const Step& step) {
   const unsigned panes = panes_of(step.in);
   if (!region_.mode.windows || panes <= panes_) return;
   panes_ = panes;
-  // As a byte: it has been written as 16 bits, which a wider load would have to wait for.
   const Label check = as_.newLabel(), in_use = as_.newLabel();
   as_.bind(check);
   as_.test(jit_byte(offsetof(JitRegisters, windowstart)), (1u << (panes + 1)) - 2);
@@ -444,7 +452,7 @@ void Emitter::emit_entries() {
       as_.cmp(x86::ecx, 1);
       as_.jne(nothing_below);
       as_.and_(x86::eax, ~(1u << n));
-      as_.mov(ws, x86::ax);
+      as_.mov(jit_word(offsetof(JitRegisters, windowstart)), x86::eax);
       as_.lea(x86::rax, x86::ptr(x86::rbx, -static_cast<std::int32_t>(16 * n)));
       as_.mov(x86::rcx, x86::rax);
       as_.sub(x86::rcx, x86::rbp);
@@ -499,7 +507,7 @@ void Emitter::emit_entry_step() {
     as_.ror(x86::ax, n);
   }
   as_.or_(x86::eax, 1);
-  as_.mov(ws, x86::ax);
+  as_.mov(jit_word(offsetof(JitRegisters, windowstart)), x86::eax);
   as_.mov(x86::ecx, x86::dword_ptr(x86::rbx, 4 * in.s));
   as_.sub(x86::ecx, in.imm);
   if (n != 0) {

@@ -113,6 +113,7 @@ class Emitter {
   void put(unsigned reg, Gp value);
   void put_constant(unsigned reg, std::uint32_t value);
   void load_into(Gp to, unsigned reg);
+  void load_ps(Gp to, Gp scratch);
   std::optional<std::uint32_t> constant(unsigned reg) const;
   // Nothing is known of its value any more.
   void forget_ar(unsigned reg) {

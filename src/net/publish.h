@@ -15,6 +15,7 @@ struct Publish {
   std::uint16_t host_port = 0;        // 0: any free one
   std::uint16_t guest_port = 0;
   bool udp = false;
+  std::string guest_address{};  // numeric, IPv4; empty: the one that DHCP gives out
 
   bool is_ipv6() const { return address.find(':') != std::string::npos; }
   // The host's end as the user would write it: "127.0.0.1:8000", "[::1]:5353/udp".

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 
@@ -166,7 +167,7 @@ SlirpNetwork::SlirpNetwork(EventLoop& loop, const base::Logger& log)
 
 SlirpNetwork::~SlirpNetwork() {
   port_ = nullptr;  // which may be gone already
-  relays_.clear();
+  for (Published& published : published_) published.relay.reset();
   if (slirp_) {
     const Inside inside(in_slirp_);
     slirp_cleanup(slirp_);
@@ -210,6 +211,7 @@ std::expected<std::unique_ptr<SlirpNetwork>, std::string> SlirpNetwork::create(E
 }
 
 bool SlirpNetwork::start(const SlirpOptions& options) {
+  options_ = options;
   SlirpConfig config{};
   config.version = 4;
   config.restricted = options.restricted;
@@ -415,7 +417,9 @@ void SlirpNetwork::note_guest(Frame frame) {
 // ---- The host's sockets ----
 
 bool SlirpNetwork::held_back(int fd) const {
-  return !guest_known_ && std::ranges::find(published_, fd) != published_.end();
+  if (guest_known_) return false;
+  const auto at = std::ranges::find(published_, fd, &Published::fd);
+  return at != published_.end() && at->asked.guest_address.empty();
 }
 
 void SlirpNetwork::fill() {
@@ -490,6 +494,9 @@ std::expected<int, int> SlirpNetwork::forward(const Publish& publish) {
   guest.sin_family = AF_INET;
   guest.sin_port = htons(publish.guest_port);
   guest.sin_addr.s_addr = guest_address_;
+  if (!publish.guest_address.empty() &&
+      inet_pton(AF_INET, publish.guest_address.c_str(), &guest.sin_addr) != 1)
+    return std::unexpected(EINVAL);
   const Inside inside(in_slirp_);
   fill();
   const std::vector<PollEntry> before = entries_;
@@ -518,22 +525,47 @@ std::expected<std::uint16_t, std::string> SlirpNetwork::publish(const Publish& p
   }
   const auto fd = forward(inner);
   if (!fd) return std::unexpected(bind_error(inner, fd.error()));
-  published_.push_back(*fd);
-  sockaddr_in bound{};
-  socklen_t size = sizeof bound;
-  getsockname(*fd, reinterpret_cast<sockaddr*>(&bound), &size);
-  const std::uint16_t port = ntohs(bound.sin_port);
-  if (!publish.is_ipv6()) return port;
-  auto relay = Relay::create(loop_, publish, port);
-  if (!relay) {
-    published_.pop_back();
-    const Inside inside(in_slirp_);
-    slirp_remove_hostxfwd(slirp_, reinterpret_cast<const sockaddr*>(&bound), size,
-                          publish.udp ? SLIRP_HOSTFWD_UDP : 0);
-    return std::unexpected(relay.error());
+  Published made{.asked = publish, .fd = *fd, .bound = {}, .relay = nullptr};
+  socklen_t size = sizeof made.bound;
+  getsockname(*fd, reinterpret_cast<sockaddr*>(&made.bound), &size);
+  std::uint16_t port = ntohs(made.bound.sin_port);
+  if (publish.is_ipv6()) {
+    auto relay = Relay::create(loop_, publish, port);
+    if (!relay) {
+      stop_forwarding(made);
+      return std::unexpected(relay.error());
+    }
+    made.relay = std::move(*relay);
+    port = made.relay->port();
   }
-  relays_.push_back(std::move(*relay));
-  return relays_.back()->port();
+  made.asked.host_port = port;
+  published_.push_back(std::move(made));
+  return port;
+}
+
+void SlirpNetwork::stop_forwarding(const Published& published) {
+  const Inside inside(in_slirp_);
+  slirp_remove_hostxfwd(slirp_, reinterpret_cast<const sockaddr*>(&published.bound), sizeof published.bound,
+                        published.asked.udp ? SLIRP_HOSTFWD_UDP : 0);
+  changed_ = true;
+}
+
+bool SlirpNetwork::unpublish(const Publish& host) {
+  const auto at = std::ranges::find_if(published_, [&](const Published& p) {
+    return p.asked.host_port == host.host_port && p.asked.udp == host.udp && p.asked.address == host.address;
+  });
+  if (at == published_.end()) return false;
+  at->relay.reset();
+  stop_forwarding(*at);
+  published_.erase(at);
+  return true;
+}
+
+std::string SlirpNetwork::connections() const {
+  char* text = slirp_connection_info(slirp_);
+  std::string lines = text;
+  std::free(text);  // GLib's g_free() is the same
+  return lines;
 }
 
 }  // namespace espalier::net

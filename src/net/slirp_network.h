@@ -1,6 +1,8 @@
 // The guest's network by default: libslirp, a TCP/IP stack in user space that needs no privileges.
 #pragma once
 
+#include <netinet/in.h>
+
 #include <cstdint>
 #include <deque>
 #include <expected>
@@ -57,6 +59,12 @@ class SlirpNetwork final : public EthernetPeer {
   // or one line that names the port and what is wrong. Connections that arrive before the guest has its
   // address wait.
   std::expected<std::uint16_t, std::string> publish(const Publish& publish);
+  // Listens there no longer; connections that are there go on. `host` is the host's end as it was published
+  // (its guest port does not count) with the port that was bound. False: nothing is published there.
+  bool unpublish(const Publish& host);
+  // A table of published ports and of connections, a line each, as libslirp words it (QEMU's `info usernet`).
+  std::string connections() const;
+  const SlirpOptions& options() const { return options_; }
 
   void send(Frame frame) override;
   void guest_down() override;
@@ -76,6 +84,12 @@ class SlirpNetwork final : public EthernetPeer {
     std::uint32_t present;  // within one service()
   };
   struct SlirpTimer;
+  struct Published {
+    Publish asked;
+    int fd;             // libslirp's
+    sockaddr_in bound;  // the same
+    std::unique_ptr<Relay> relay;
+  };
 
   SlirpNetwork(base::EventLoop& loop, const base::Logger& log);
   bool start(const SlirpOptions& options);
@@ -94,9 +108,11 @@ class SlirpNetwork final : public EthernetPeer {
   void fill();
   bool held_back(int fd) const;
   std::expected<int, int> forward(const Publish& publish);
+  void stop_forwarding(const Published& published);
 
   base::EventLoop& loop_;
   const base::Logger& log_;
+  SlirpOptions options_;
   ::Slirp* slirp_ = nullptr;
   EthernetPort* port_ = nullptr;
   std::shared_ptr<SlirpNetwork*> attached_;  // lives as long as port_ may call back
@@ -119,8 +135,7 @@ class SlirpNetwork final : public EthernetPeer {
   base::EventLoop::Timer syn_timer_;
   std::vector<PollEntry> entries_;
   std::map<int, std::unique_ptr<base::EventLoop::Watch>> watches_;
-  std::vector<int> published_;
-  std::vector<std::unique_ptr<Relay>> relays_;
+  std::vector<Published> published_;
   base::EventLoop::Timer timer_;
   base::EventLoop::Hook hook_;
 };

@@ -10,6 +10,7 @@ namespace espalier::net {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using namespace net::testing;
 
 class SlirpTest : public ::testing::Test {
@@ -392,6 +393,30 @@ TEST_F(SlirpTest, ReleasedPortsAreFreeAgain) {
   network.reset();
   start({});
   EXPECT_TRUE(network->publish({.host_port = port, .guest_port = 80}));
+}
+
+TEST_F(SlirpTest, UnpublishedPortsAreFreeAgainAndGoneFromTheTable) {
+  const auto port = publish("0:80");
+  const auto udp = publish("0:53/udp");
+  EXPECT_THAT(network->connections(), HasSubstr("TCP[HOST_FORWARD]"));
+  EXPECT_THAT(network->connections(), HasSubstr(std::to_string(port)));
+  EXPECT_FALSE(network->unpublish({.host_port = udp}));  // that is TCP's
+  EXPECT_FALSE(network->unpublish({.address = "127.0.0.2", .host_port = port}));
+  EXPECT_TRUE(network->unpublish({.host_port = port}));
+  EXPECT_FALSE(network->unpublish({.host_port = port}));
+  EXPECT_THAT(network->connections(), Not(HasSubstr(std::to_string(port))));
+  loop.poll(0);
+  EXPECT_TRUE(network->publish({.host_port = port, .guest_port = 80}));
+  EXPECT_TRUE(network->unpublish({.host_port = udp, .udp = true}));
+  loop.poll(0);
+}
+
+TEST_F(SlirpTest, UnpublishedIpv6PortsAreFreeAgain) {
+  HostSocket probe(AF_INET6, SOCK_STREAM);
+  if (!probe.ok() || probe.bind_any() == 0) GTEST_SKIP() << "no IPv6 on this host";
+  const auto port = publish("[::1]:0:80");
+  EXPECT_TRUE(network->unpublish({.address = "::1", .host_port = port}));
+  EXPECT_TRUE(network->publish({.address = "::1", .host_port = port, .guest_port = 80}));
 }
 
 TEST_F(SlirpTest, UdpFloodIsHeldBackAndNothingIsLost) {

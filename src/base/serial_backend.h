@@ -62,6 +62,13 @@ class SerialBackend {
   }
   // The UART has room again.
   void resume_input();
+  // Whether anybody is at the other end; where nobody has to connect there always is.
+  virtual bool has_client() const { return true; }
+  // Called for each client that connects, and at once for one that is there already: who greets does it now.
+  void on_client(std::function<void()> callback) {
+    client_ = std::move(callback);
+    if (client_ && has_client()) client_();
+  }
   // Reasons to stop the emulator. The end of standard input is none.
   void on_leave(std::function<void(Leave)> callback) { leave_ = std::move(callback); }
   // Where a client finds this, with the port that was bound; empty where nobody has to.
@@ -74,12 +81,16 @@ class SerialBackend {
   void drop_held() { held_.clear(); }
   // Nothing is held any more: the source may be read again.
   virtual void input_wanted() {}
+  void client_came() {
+    if (client_) client_();
+  }
   void leave(Leave why) {
     if (leave_) leave_(why);
   }
 
  private:
   Input input_;
+  std::function<void()> client_;
   std::function<void(Leave)> leave_;
   std::vector<std::uint8_t> held_;
   bool offering_ = false;

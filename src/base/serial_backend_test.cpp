@@ -205,6 +205,20 @@ TEST_P(SocketSerialTest, WithoutAClientOutputIsLost) {
   EXPECT_TRUE(serial->drain(0));
 }
 
+TEST_P(SocketSerialTest, EveryClientIsGreeted) {
+  int clients = 0;
+  serial->on_client([&] { serial->write(raw(std::to_string(++clients))); });
+  EXPECT_EQ(clients, 0);
+  for (const char* greeting : {"1", "2"}) {
+    Client client(serial->where());
+    std::string out;
+    ASSERT_TRUE(run_until([&] { return !(out += client.get()).empty(); }));
+    EXPECT_EQ(out, greeting);
+  }
+  serial->on_client([&] { clients = 100; });
+  EXPECT_EQ(clients, 100) << "the last one has not been taken leave of";
+}
+
 TEST_P(SocketSerialTest, OneClientAtATimeThenTheNext) {
   auto first = std::make_unique<Client>(serial->where());
   turns();

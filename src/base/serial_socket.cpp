@@ -52,6 +52,7 @@ class SocketSerial final : public SerialBackend {
   bool congested() const override { return client_ && client_->writer.congested(); }
   bool drain(std::uint64_t timeout_ns) override { return !client_ || client_->writer.drain(timeout_ns); }
   std::string where() const override { return where_; }
+  bool has_client() const override { return client_.has_value(); }
 
   // The other end of a connected socket.
   void adopt(int fd) {
@@ -63,9 +64,11 @@ class SocketSerial final : public SerialBackend {
     client_->watch.start(fd, EPOLLIN, [this](std::uint32_t) { read_client(); });
     broken_ = false;
     input_ended_ = false;
-    if (!telnet_) return;
-    telnet_.emplace();
-    client_->writer.write(TelnetServer::greeting());
+    if (telnet_) {
+      telnet_.emplace();
+      client_->writer.write(TelnetServer::greeting());
+    }
+    client_came();
   }
   void wait_for_client() {
     while (!client_) {

@@ -9,7 +9,7 @@ namespace espalier::esp32 {
 void DeviceBus::mount(std::uint32_t address, std::uint32_t size, devices::Device& device,
                       std::uint32_t device_offset) {
   assert(address % kSlot == 0 && device_offset % 4 == 0 && mounts_.size() < kNothing);
-  mounts_.push_back({&device, address, device_offset});
+  mounts_.push_back({&device, address, size, device_offset});
   const auto index = static_cast<std::uint8_t>(mounts_.size() - 1);
   const std::uint32_t first = (address - kPeripheralBase) / kSlot;
   std::fill_n(slots_.begin() + first, (size + kSlot - 1) / kSlot, index);
@@ -39,6 +39,13 @@ std::uint32_t DeviceBus::load(std::uint32_t address, unsigned size) {
       target.mount ? target.mount->device->read(target.register_) : unknown(target.register_, false);
   const std::uint32_t shifted = word >> 8 * (address & 3);
   return size == 4 ? shifted : shifted & ((1u << 8 * size) - 1);
+}
+
+std::uint32_t DeviceBus::peek(std::uint32_t address) const {
+  const Target target = find(address);
+  if (target.mount) return target.mount->device->peek(target.register_);
+  const auto at = unknown_.find(target.register_);
+  return at == unknown_.end() ? 0 : at->second;
 }
 
 void DeviceBus::store(std::uint32_t address, unsigned size, std::uint32_t value) {

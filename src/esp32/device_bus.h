@@ -30,15 +30,20 @@ class DeviceBus {
   std::uint32_t load(std::uint32_t address, unsigned size);
   void store(std::uint32_t address, unsigned size, std::uint32_t value);
 
+  // The word at `address` (a multiple of 4) without what reading it would do.
+  std::uint32_t peek(std::uint32_t address) const;
+  // What is mounted, in the order in which it was.
+  struct Mount {
+    devices::Device* device;
+    std::uint32_t address, size, device_offset;
+  };
+  const std::vector<Mount>& mounts() const { return mounts_; }
+
   void archive(base::Archive& ar);
 
  private:
   static constexpr std::uint32_t kSlot = 256;
   static constexpr std::uint8_t kNothing = 0xff;
-  struct Mount {
-    devices::Device* device;
-    std::uint32_t address, device_offset;
-  };
   struct Target {
     const Mount* mount;       // nullptr: nothing there
     std::uint32_t register_;  // word-aligned offset within the device, or address

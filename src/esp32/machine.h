@@ -86,6 +86,7 @@ class Machine final : private xtensa::Environment {
   Chip& chip() { return *chip_; }
   xtensa::Core& core(unsigned cpu) { return *cores_[cpu]; }
   MemoryMap& memory() { return memory_; }
+  const DeviceBus& device_bus() const { return device_bus_; }
   devices::FlashStorage& flash() { return *flash_; }
   MachineClock& clock() { return clock_; }
   base::EventQueue& events() { return events_; }
@@ -96,6 +97,10 @@ class Machine final : private xtensa::Environment {
   // Loads and stores of the cores that were not plain memory: registers, protected or watched pages.
   std::uint64_t slow_accesses() const { return slow_accesses_; }
   Scheduler& scheduler() { return scheduler_; }
+
+  // What core `cpu` would read from `address` on, with none of what reading does: registers by their peek().
+  // Returns how many bytes there are, from the front.
+  std::size_t peek(unsigned cpu, std::uint32_t address, std::span<std::uint8_t> out);
 
   // Asks for a reset; carried out before the next turn.
   void request_reset(devices::ResetScope scope, devices::ResetCause cause);

@@ -164,6 +164,30 @@ TEST(Machine, ExternalRegistersAreThoseOfTheDebugModule) {
   }
 }
 
+TEST(Machine, PeeksSeeMemoryAndDisturbNothing) {
+  Board board({});
+  Machine& machine = *board.machine;
+  const auto word = [&](std::uint32_t address) {
+    std::array<std::uint8_t, 4> bytes{};
+    EXPECT_EQ(machine.peek(0, address, bytes), 4u) << std::hex << address;
+    return bytes[0] | bytes[1] << 8 | bytes[2] << 16 | static_cast<std::uint32_t>(bytes[3]) << 24;
+  };
+  std::uint8_t* ram = machine.memory().plain(0, 0x3ffe0000);
+  for (std::uint8_t n = 0; n < 8; ++n) ram[n] = n;
+  EXPECT_EQ(word(0x3ffe0001), 0x04030201u);
+  EXPECT_EQ(word(0x400bfffc), 0x03020100u) << "words of SRAM1 lie in reversed order on the instruction bus";
+  // A byte that waits in UART0's FIFO is not taken out of it.
+  const std::uint8_t byte = 'x';
+  ASSERT_EQ(machine.chip().uart[0].receive({&byte, 1}), 1u);
+  const std::uint32_t status = word(0x3ff4001c);
+  EXPECT_EQ(word(0x3ff40000), word(0x3ff40000));
+  EXPECT_EQ(word(0x3ff4001c), status);
+  EXPECT_EQ(word(0x6000001c), status) << "the alias on the AHB";
+  std::array<std::uint8_t, 8> across{};
+  EXPECT_EQ(machine.peek(0, 0x50001ffc, across), 4u) << "RTC slow memory ends there";
+  EXPECT_EQ(machine.peek(0, 0x90000000, across), 0u);
+}
+
 TEST(Machine, TwoRunsAreTheSame) {
   const auto run = [] {
     Board board({}, 1);

@@ -97,9 +97,11 @@ std::expected<void, std::string> Session::open_machine() {
 
 std::expected<void, std::string> Session::open_serial_ports() {
   for (unsigned n = 0; n < serial_.size(); ++n) {
-    auto backend = base::open_serial(loop_, options_.serial[n]);
-    if (!backend) return std::unexpected(backend.error());
-    serial_[n] = std::move(*backend);
+    if (!serial_[n]) {
+      auto backend = base::open_serial(loop_, options_.serial[n]);
+      if (!backend) return std::unexpected(backend.error());
+      serial_[n] = std::move(*backend);
+    }
     devices::Uart& uart = machine_->chip().uart[n];
     base::SerialBackend* port = serial_[n].get();
     uart.set_speedup(kLineSpeedup);
@@ -129,18 +131,58 @@ std::expected<void, std::string> Session::open_network() {
     auto tap = net::TapNetwork::open(loop_, machine_->log(), options_.tap);
     if (!tap) return std::unexpected(tap.error());
     tap_interface_ = std::move(*tap);
-    mac.connect(tap_interface_.get());
-    tap_interface_->attach(&mac);
+    connect_network();
     return {};
   }
   auto network = net::SlirpNetwork::create(loop_, machine_->log(), options_.slirp);
   if (!network) return std::unexpected(network.error());
   network_ = std::move(*network);
-  mac.connect(network_.get());
-  network_->attach(&mac);
+  connect_network();
   for (const net::Publish& publish : options_.publish)
     if (const auto port = network_->publish(publish); !port) return std::unexpected(port.error());
   return {};
+}
+
+// The cable, through the capture where there is one.
+void Session::connect_network() {
+  devices::OpenEth& mac = machine_->chip().open_eth;
+  net::EthernetPeer* peer = network_.get();
+  if (peer == nullptr) peer = tap_interface_.get();
+  net::EthernetPort* port = &mac;
+  if (pcap_) {
+    net::PcapTap::Clock clock = net::PcapTap::host_clock;
+    if (options_.clock == ClockMode::kWarp)
+      clock = [this] { return base::ns_from_ticks(machine_->clock().now()); };
+    tap_ = std::make_unique<net::PcapTap>(*pcap_, std::move(clock), mac, *peer);
+    peer = tap_.get();
+    port = tap_.get();
+  }
+  mac.connect(peer);
+  if (network_)
+    network_->attach(port);
+  else
+    tap_interface_->attach(port);
+}
+
+std::expected<void, std::string> Session::plug_network(const net::SlirpOptions& options, std::string id) {
+  if (network_ || tap_interface_)
+    return std::unexpected(
+        fmt::format("the chip's network is connected to '{}'; remove that first", network_id_));
+  auto network = net::SlirpNetwork::create(loop_, machine_->log(), options);
+  if (!network) return std::unexpected(network.error());
+  network_ = std::move(*network);
+  network_id_ = std::move(id);
+  connect_network();
+  machine_->chip().open_eth.set_cable(true);
+  return {};
+}
+
+void Session::unplug_network() {
+  if (!network_) return;
+  machine_->chip().open_eth.set_cable(false);
+  machine_->chip().open_eth.connect(nullptr);
+  network_.reset();
+  tap_.reset();
 }
 
 // Last of all, so that a port in use leaves no empty capture behind.
@@ -150,18 +192,7 @@ std::expected<void, std::string> Session::open_capture() {
   if (!file) return std::unexpected(file.error());
   pcap_ = std::move(*file);
   if (options_.net == NetMode::kNone) return {};
-  net::PcapTap::Clock clock = net::PcapTap::host_clock;
-  if (options_.clock == ClockMode::kWarp)
-    clock = [this] { return base::ns_from_ticks(machine_->clock().now()); };
-  devices::OpenEth& mac = machine_->chip().open_eth;
-  net::EthernetPeer& peer = network_ ? static_cast<net::EthernetPeer&>(*network_)
-                                     : static_cast<net::EthernetPeer&>(*tap_interface_);
-  tap_ = std::make_unique<net::PcapTap>(*pcap_, std::move(clock), mac, peer);
-  mac.connect(tap_.get());
-  if (network_)
-    network_->attach(tap_.get());
-  else
-    tap_interface_->attach(tap_.get());
+  connect_network();
   return {};
 }
 

@@ -29,6 +29,8 @@ class Session {
   Session(base::EventLoop& loop, SessionOptions options);
   ~Session();
 
+  // What UART `n` is connected to in the place of options().serial[n]; before open().
+  void connect_serial(unsigned n, std::unique_ptr<base::SerialBackend> line) { serial_[n] = std::move(line); }
   // Everything up to the first instruction. One line says what is wrong with the user's input; nothing has
   // been written then.
   std::expected<void, std::string> open();
@@ -56,6 +58,12 @@ class Session {
   esp32::Machine& machine() { return *machine_; }
   debug::RunControl& control() { return *control_; }
   net::SlirpNetwork* network() { return network_.get(); }  // nullptr: not NetMode::kUser
+  // The name by which monitors know the network.
+  const std::string& network_id() const { return network_id_; }
+  // Plugs a user network in where the chip has none. An error is one line.
+  std::expected<void, std::string> plug_network(const net::SlirpOptions& options, std::string id);
+  // Takes the user network away and pulls the cable.
+  void unplug_network();
   // The next of --until that has not appeared; empty if all have.
   std::string missing() const { return until_.missing(); }
   // What --stats prints.
@@ -70,6 +78,7 @@ class Session {
   Result<void> open_network();
   Result<void> open_capture();
   Result<void> open_perf_map();
+  void connect_network();
   bool congested() const;
   void sync_flash();
   bool offer_input(bool idle);
@@ -89,6 +98,7 @@ class Session {
   bool guest_idle_ = false;
   std::unique_ptr<net::PcapFile> pcap_;
   std::unique_ptr<net::SlirpNetwork> network_;
+  std::string network_id_ = "net0";
   std::unique_ptr<net::TapNetwork> tap_interface_;
   std::unique_ptr<net::PcapTap> tap_;
   std::unique_ptr<devices::FlashMirror> flash_mirror_;

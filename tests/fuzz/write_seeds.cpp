@@ -34,6 +34,14 @@ int main(int argc, char** argv) {
   seed("image_parser", "other_chip",
        test::make_image({{0x40380000, Bytes(16, 1)}}, {.entry = 0x40380000, .chip_id = 5}));
 
+  seed("qmp", "commands",
+       test::bytes_of(R"({"execute":"qmp_capabilities"}{"execute":"stop","id":"a"} {"execute":"netdev_add",)"
+                      R"("arguments":{"type":"user","id":"n","hostfwd":[{"str":"tcp::1-:1"}]}})"));
+  seed("qmp", "human",
+       test::bytes_of(
+           "{\"execute\":\"qmp_capabilities\"}\n{\"execute\":\"human-monitor-command\",\"arguments\":"
+           "{\"command-line\":\"x/4xw 0\\n\",\"cpu-index\":1}}[\xff"));
+
   Bytes table = partition_table_bytes(test::make_table());
   table.resize(6 * kPartitionEntrySize);
   table.insert(table.begin(), 1);

@@ -84,7 +84,7 @@ const void* Translator::resume(Resume how, std::uint32_t pc, const Instruction* 
       const Instruction in = *asked;
       // What is not exact now becomes so: the instruction has not been executed yet.
       core_.left_ += 1;
-      const auto outcome = core_.interpreter_->perform(in);
+      const auto outcome = core_.interpreter_->perform(in, AccessShape{});  // none of them is an access
       core_.left_ -= 1;
       if (outcome != Core::Interpreter::Outcome::kMoved && (core_.attention_ & Core::kAttentionMoved) == 0) {
         state.pc = pc + in.length;

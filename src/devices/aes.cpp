@@ -30,7 +30,8 @@ std::size_t place(std::size_t i, std::size_t words, std::uint32_t order) {
 
 }  // namespace
 
-Aes::Aes(Context context) : registers_("aes", kSize, context.log), cipher_(EVP_CIPHER_CTX_new()) {
+Aes::Aes(Context context)
+    : registers_("aes", kSize, context.log), tracer_(context.tracer), cipher_(EVP_CIPHER_CTX_new()) {
   reset(ResetKind::kSystem);
 }
 
@@ -86,6 +87,8 @@ bool Aes::prepare() {
 
 void Aes::start() {
   if (!prepare()) return;
+  const std::uint32_t mode = registers_.get(AES_MODE_REG);
+  tracer_.trace<base::TraceEvent::aes_block>(128 + std::min(mode & 3, 2u) * 64, (mode & kModeDecrypt) != 0);
   const std::uint32_t orders = registers_.get(AES_ENDIAN_REG);
   std::array<std::uint8_t, 16> in;
   for (std::size_t i = 0; i < in.size(); ++i) {

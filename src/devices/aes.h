@@ -37,6 +37,7 @@ class Aes : public Device {
   };
 
   RegisterFile registers_;
+  base::Tracer& tracer_;
   std::unique_ptr<EVP_CIPHER_CTX, FreeCipher> cipher_;
   bool prepared_ = false;  // cipher_ holds the key and mode that the registers hold
 };

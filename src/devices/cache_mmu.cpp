@@ -17,7 +17,7 @@ constexpr std::uint32_t kPsramBase = 0x3F800000;
 
 }  // namespace
 
-CacheMmu::CacheMmu() {
+CacheMmu::CacheMmu(base::Tracer* tracer) : tracer_(tracer) {
   for (auto& table : tables_) table.fill(kInvalid);
 }
 
@@ -41,6 +41,7 @@ std::optional<unsigned> CacheMmu::page(unsigned cpu, unsigned entry) const {
 void CacheMmu::set(unsigned cpu, unsigned entry, std::uint16_t value) {
   if (tables_[cpu][entry] == value) return;
   tables_[cpu][entry] = value;
+  if (tracer_ != nullptr) tracer_->trace<base::TraceEvent::cache_mmu_entry>(cpu, entry, value);
   if (on_change) on_change(cpu, entry);
 }
 

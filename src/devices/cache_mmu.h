@@ -43,7 +43,7 @@ class CacheMmu final : public Device {
   // Told of every entry whose value has changed (not on loading an archive).
   std::function<void(unsigned cpu, unsigned entry)> on_change;
 
-  CacheMmu();
+  explicit CacheMmu(base::Tracer* tracer = nullptr);
 
   // Where an entry shows its page; nothing for the entries of processes 2 to 7. Note that flash entries 64 to
   // 76 name addresses below 0x400D0000, where ROM and RAM answer instead.
@@ -62,6 +62,7 @@ class CacheMmu final : public Device {
  private:
   void set(unsigned cpu, unsigned entry, std::uint16_t value);
 
+  base::Tracer* tracer_;
   std::array<std::array<std::uint16_t, kEntries>, kCpus> tables_;
 };
 

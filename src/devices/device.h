@@ -8,14 +8,17 @@
 #include "base/event_queue.h"
 #include "base/irq.h"
 #include "base/log.h"
+#include "base/trace.h"
 
 namespace espalier::devices {
 
-// What the chip hands to each device: its clock and where to report. A device knows nothing else of its
-// surroundings; interrupt lines and back ends are further constructor arguments or members to connect.
+// What the chip hands to each device: its clock, where to report, and what it tells of. A device knows
+// nothing else of its surroundings; interrupt lines and back ends are further constructor arguments or
+// members to connect.
 struct Context {
   base::EventQueue& events;
   base::Logger& log;
+  base::Tracer& tracer;
 };
 
 // How much of the chip a reset takes with it (ESP32 TRM, chapter "Reset and Clock").

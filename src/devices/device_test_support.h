@@ -20,7 +20,7 @@ class Bench final : private base::TimeSource {
       : events_(*this),
         log_([this](base::LogLevel, base::LogArea, std::string_view m) { lines.emplace_back(m); }) {}
 
-  Context context() { return {events_, log_}; }
+  Context context() { return {events_, log_, tracer}; }
   base::EventQueue& events() { return events_; }
   base::Logger& log() { return log_; }
   base::Ticks now() override { return now_; }
@@ -37,6 +37,7 @@ class Bench final : private base::TimeSource {
   void skip(base::Ticks ticks) { now_ += ticks; }
 
   std::vector<std::string> lines;
+  base::Tracer tracer;
 
  private:
   base::Ticks now_ = 0;

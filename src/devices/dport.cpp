@@ -255,7 +255,7 @@ void Dport::write_cache_ctrl(unsigned cpu, std::uint32_t value) {
   set(kCacheCtrl[cpu], now);
   if (now & ~before & DPORT_CACHE_FLUSH_ENA && on_cache_flush) on_cache_flush(cpu);
   constexpr std::uint32_t kFlush = DPORT_CACHE_FLUSH_ENA | DPORT_CACHE_FLUSH_DONE;
-  if ((now ^ before) & ~kFlush && on_cache_change) on_cache_change(cpu);
+  if ((now ^ before) & ~kFlush) cache_changed(cpu);
 }
 
 void Dport::write_cache_ctrl1(unsigned cpu, std::uint32_t value) {
@@ -266,14 +266,23 @@ void Dport::write_cache_ctrl1(unsigned cpu, std::uint32_t value) {
     set(kDcacheDbug3[cpu], get(kDcacheDbug3[cpu]) & ~kIllegalAccessMask);
     update_cache_interrupt();
   }
-  if ((now ^ before) & ~DPORT_CACHE_MMU_IA_CLR && on_cache_change) on_cache_change(cpu);
+  if ((now ^ before) & ~DPORT_CACHE_MMU_IA_CLR) cache_changed(cpu);
+}
+
+void Dport::cache_changed(unsigned cpu) {
+  tracer().trace<base::TraceEvent::cache_control>(cpu, cache_enabled(cpu), get(kCacheCtrl[cpu]),
+                                                  get(kCacheCtrl1[cpu]));
+  if (on_cache_change) on_cache_change(cpu);
 }
 
 void Dport::write_app_cpu(std::uint32_t offset, std::uint32_t value) {
   const AppCpu before = app_cpu();
   RegisterBlock::write(offset, value);
   const AppCpu now = app_cpu();
-  if (now != before && on_app_cpu_change) on_app_cpu_change(before, now);
+  if (now == before) return;
+  tracer().trace<base::TraceEvent::dport_app_cpu>(now.in_reset, now.clock_enabled, now.run_stalled,
+                                                  now.boot_address);
+  if (on_app_cpu_change) on_app_cpu_change(before, now);
 }
 
 void Dport::write_reset_bank(ResetBank bank, std::uint32_t value) {

@@ -105,6 +105,7 @@ class Dport final : public RegisterBlock {
  private:
   void write_cache_ctrl(unsigned cpu, std::uint32_t value);
   void write_cache_ctrl1(unsigned cpu, std::uint32_t value);
+  void cache_changed(unsigned cpu);
   void write_app_cpu(std::uint32_t offset, std::uint32_t value);
   void write_reset_bank(ResetBank bank, std::uint32_t value);
   void update_cache_interrupt();

@@ -111,6 +111,7 @@ Efuse::Efuse(Context context, const EfuseValues& fuses)
     : fuses_(fuses),
       registers_("efuse", kSize, context.log),
       events_(context.events),
+      tracer_(context.tracer),
       done_(context.events, [this] { finish(); }) {
   reset(ResetKind::kSystem);
 }
@@ -214,7 +215,10 @@ void Efuse::start(std::uint32_t command) {
 }
 
 void Efuse::finish() {
-  if (command_ == EFUSE_READ_CMD) load();
+  if (command_ == EFUSE_READ_CMD) {
+    tracer_.trace<base::TraceEvent::efuse_read>();
+    load();
+  }
   if (command_ == EFUSE_PGM_CMD) burn();
   interrupt_raw_ |= command_;
   command_ = 0;
@@ -256,6 +260,8 @@ void Efuse::burn() {
   const EfuseValues before = fuses_;
   for (unsigned word = 0; word < fuses_.size(); ++word) {
     fuses_[word] |= to_burn_[word] & ~write_protected(word);
+    if (fuses_[word] != before[word])
+      tracer_.trace<base::TraceEvent::efuse_burn>(word, before[word], fuses_[word]);
   }
   to_burn_ = {};
   if (fuses_ != before && burnt_) burnt_(fuses_);

@@ -57,6 +57,7 @@ class Efuse : public Device {
   std::uint32_t interrupt_enabled_ = 0;
   std::uint32_t decode_warnings_ = 0;
   base::EventQueue& events_;
+  base::Tracer& tracer_;
   base::Timer done_;
   std::function<void(const EfuseValues&)> burnt_;
 };

@@ -65,6 +65,7 @@ void FrcTimer::Unit::settle() {
 }
 
 void FrcTimer::Unit::match(base::Ticks at) {
+  owner.tracer_.trace<base::TraceEvent::frc_timer_alarm>(up);  // FRC1 counts down, FRC2 up
   if (ctrl & FRC_TIMER_AUTOLOAD) counter.load(load, at);
   if (ctrl & FRC_TIMER_LEVEL_INT) {
     pending = true;
@@ -79,6 +80,7 @@ void FrcTimer::Unit::match(base::Ticks at) {
 FrcTimer::FrcTimer(Context context, std::uint32_t apb_hz)
     : events_(context.events),
       log_(context.log),
+      tracer_(context.tracer),
       apb_hz_(apb_hz),
       units_{Unit{*this, false}, Unit{*this, true}} {
   for (Unit& unit : units_) unit.configure();

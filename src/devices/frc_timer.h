@@ -62,6 +62,7 @@ class FrcTimer final : public Device {
 
   base::EventQueue& events_;
   base::Logger& log_;
+  base::Tracer& tracer_;
   std::uint32_t apb_hz_;
   std::array<Unit, 2> units_;
 };

@@ -205,6 +205,7 @@ void GpSpi::start() {
   pending_ = 0;
   SpiTransfer t;
   build(t);
+  tracer().trace<base::TraceEvent::spi_transfer>(name(), t.command, t.mosi.size(), t.miso.size());
   const std::uint32_t disabled = get(SPI_PIN_REG);
   for (unsigned cs = 0; cs < kChipSelects; ++cs)
     if (!(disabled >> cs & 1) && chips_[cs]) chips_[cs]->transfer(t);

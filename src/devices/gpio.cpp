@@ -136,6 +136,8 @@ void Gpio::update(unsigned pin) {
   const bool now = settled(pin);
   levels_[pin] = now;
   driven_[pin] = drive(pin) != Drive::kNone;
+  if (now != was || driven_[pin] != was_driven)
+    tracer().trace<base::TraceEvent::gpio_level>(pin, now, bool{driven_[pin]});
   if (driven_[pin] && (now != was || !was_driven) && on_output) on_output(pin, now);
   if (now != was) {
     const std::uint32_t type = field(pin_register(pin), 9, 7);

@@ -179,6 +179,7 @@ unsigned I2c::write_byte(std::uint32_t command) {
     acknowledged = slave->write(byte);
   }
   nack_ = !acknowledged;
+  tracer().trace<base::TraceEvent::i2c_write>(name(), byte, acknowledged);
   pending_ |= MASTER_TRAN_COMP;
   if (ack_check(command) && nack_ != ack_expected(command)) {
     pending_ |= ACK_ERR;
@@ -196,6 +197,7 @@ unsigned I2c::read_byte(std::uint32_t command) {
   }
   I2cSlave* slave = selected();
   rx_.push_back(slave ? slave->read() : 0xff);
+  tracer().trace<base::TraceEvent::i2c_read>(name(), rx_.back());
   pending_ |= MASTER_TRAN_COMP;
   if (++done_bytes_ == bytes(command)) next_command();
   return 9;

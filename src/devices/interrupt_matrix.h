@@ -3,9 +3,11 @@
 
 #include <array>
 #include <cstdint>
+#include <string_view>
 
 #include "base/archive.h"
 #include "base/irq.h"
+#include "base/trace.h"
 
 namespace espalier::devices {
 
@@ -23,7 +25,9 @@ class InterruptMatrix {
       1u << 6 | 1u << 7 | 1u << 11 | 1u << 15 | 1u << 16 | 1u << 29;
   static constexpr unsigned kResetLine = 16;
 
-  InterruptMatrix();
+  explicit InterruptMatrix(base::Tracer* tracer = nullptr);
+  // "UART0", as the TRM calls the source.
+  static std::string_view source_name(unsigned source);
 
   // What a peripheral's interrupt line connects to.
   base::IrqLine::Sink input(unsigned source) {
@@ -48,7 +52,9 @@ class InterruptMatrix {
   // Counts a source in or out at an input and drives its wire.
   void attach(unsigned cpu, unsigned line);
   void detach(unsigned cpu, unsigned line);
+  void drive(unsigned cpu, unsigned line, bool level);
 
+  base::Tracer* tracer_;
   std::array<std::uint32_t, 3> levels_{};
   std::array<std::array<std::uint8_t, kSources>, kCpus> map_{};
   std::array<std::array<std::uint8_t, kLines>, kCpus> high_{};  // how many mapped sources are high

@@ -1,11 +1,15 @@
 #include "devices/open_eth.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 
 #include "devices/ethernet_fcs.h"
 
 namespace espalier::devices {
+
+using base::TraceEvent;
 
 namespace {
 
@@ -174,7 +178,9 @@ bool OpenEth::has_buffer() const {
 }
 
 void OpenEth::update_irq() {
-  irq.set((get(INT_SOURCE) & get(INT_MASK)) != 0);
+  const std::uint32_t bits = get(INT_SOURCE) & get(INT_MASK);
+  if (irq.level() != (bits != 0)) tracer().trace<TraceEvent::open_eth_update_irq>(bits);
+  irq.set(bits != 0);
 }
 
 void OpenEth::raise(std::uint32_t bits) {
@@ -209,7 +215,13 @@ std::uint32_t OpenEth::read(std::uint32_t offset) {
     seen_ = get(INT_SOURCE);
     raised_again_ = 0;
   }
-  return offset == MIIRX_DATA || offset == MIISTATUS ? peek(offset) : RegisterBlock::read(offset);
+  const std::uint32_t value =
+      offset == MIIRX_DATA || offset == MIISTATUS ? peek(offset) : RegisterBlock::read(offset);
+  if (offset < DESCRIPTORS)
+    tracer().trace<TraceEvent::open_eth_reg_read>(offset, value);
+  else
+    tracer().trace<TraceEvent::open_eth_desc_read>(offset - DESCRIPTORS, value);
+  return value;
 }
 
 void OpenEth::write_masked(std::uint32_t offset, std::uint32_t value, std::uint32_t mask) {
@@ -219,6 +231,10 @@ void OpenEth::write_masked(std::uint32_t offset, std::uint32_t value, std::uint3
 }
 
 void OpenEth::write(std::uint32_t offset, std::uint32_t value) {
+  if (offset < DESCRIPTORS)
+    tracer().trace<TraceEvent::open_eth_reg_write>(offset, value);
+  else
+    tracer().trace<TraceEvent::open_eth_desc_write>(offset - DESCRIPTORS, value);
   switch (offset) {
     case MODER:
       return write_moder(value);
@@ -271,11 +287,16 @@ void OpenEth::write_mii_command(std::uint32_t value) {
   const std::uint32_t address = get(MIIADDRESS);
   const bool present = (address & 0x1f) == MiiPhy::kAddress;
   if ((value & MIICOMMAND_WCTRLDATA) && present) {
+    tracer().trace<TraceEvent::open_eth_mii_write>(address >> 8, get(MIITX_DATA));
     phy_.write(address >> 8, static_cast<std::uint16_t>(get(MIITX_DATA)));
     note_buffers();
   }
   // Nobody drives the data line where there is no PHY: all ones.
-  if (value & MIICOMMAND_RSTAT) set(MIIRX_DATA, present ? phy_.read(address >> 8) : 0xffff);
+  if (value & MIICOMMAND_RSTAT) {
+    const std::uint16_t data = present ? phy_.read(address >> 8) : 0xffff;
+    if (present) tracer().trace<TraceEvent::open_eth_mii_read>(address >> 8, data);
+    set(MIIRX_DATA, data);
+  }
 }
 
 void OpenEth::set_cable(bool plugged) {
@@ -352,6 +373,7 @@ void OpenEth::transmit_one() {
     const std::size_t padded = minimum > fcs ? minimum - fcs : 0;
     if (tx_frame_.size() < padded) tx_frame_.resize(padded);
   }
+  tracer().trace<TraceEvent::open_eth_start_xmit>(buffer(index), word >> 16, tx_frame_.size());
   std::uint32_t done = word & ~(TXD_RD | TXD_STATUS);
   if (!ok) done |= TXD_UR;  // the core's FIFO ran dry
   set_descriptor(index, done);
@@ -366,11 +388,21 @@ void OpenEth::transmit_one() {
 }
 
 void OpenEth::hand_over(std::span<const std::uint8_t> frame) {
+  trace_frame<TraceEvent::ethernet_tx>(frame);
   if ((get(MODER) & MODER_LOOPBCK) || phy_.loopback()) {
     receive(frame);
   } else if (peer_ && phy_.link_up()) {
     peer_->send(frame);
   }
+}
+
+template <base::TraceEvent event>
+void OpenEth::trace_frame(std::span<const std::uint8_t> frame) {
+  if (!tracer().on(event) || frame.size() < kHeader) return;
+  const auto address = [&](std::size_t at) {
+    return fmt::format("{:02x}", fmt::join(frame.subspan(at, 6), ":"));
+  };
+  tracer().trace<event>(frame.size(), address(0), address(6), frame[12] << 8 | frame[13]);
 }
 
 // TXCTRL.TPAUSERQ: the core composes a PAUSE frame by itself.
@@ -399,6 +431,7 @@ bool OpenEth::address_matches(net::Frame frame) const {
   if (std::ranges::all_of(destination, [](std::uint8_t b) { return b == 0xff; })) return !(moder & MODER_BRO);
   if ((destination[0] & 1) || (moder & MODER_IAM)) {
     const unsigned bit = multicast_hash_bit(destination);
+    tracer().trace<TraceEvent::open_eth_receive_mcast>(bit, get(ETH_HASH0_ADR), get(ETH_HASH1_ADR));
     return get(bit < 32 ? ETH_HASH0_ADR : ETH_HASH1_ADR) >> bit % 32 & 1;
   }
   const std::uint32_t mac1 = static_cast<std::uint32_t>(destination[0]) << 8 | destination[1];
@@ -430,13 +463,17 @@ bool OpenEth::take_pause(net::Frame frame) {
 
 bool OpenEth::receive(net::Frame frame) {
   if (!hears()) return false;
+  tracer().trace<TraceEvent::open_eth_receive>(frame.size());
   if (frame.size() < kHeader || frame.size() > kLongest - kFcs) return true;  // not Ethernet
   const std::uint32_t moder = get(MODER);
   const bool control = std::ranges::equal(frame.first<6>(), kPauseAddress);
   if (control && take_pause(frame)) return true;
   std::uint32_t status = control ? RXD_CF : 0u;
   if (!address_matches(frame) && !control) {
-    if (!(moder & MODER_PRO)) return true;
+    if (!(moder & MODER_PRO)) {
+      tracer().trace<TraceEvent::open_eth_receive_reject>();
+      return true;
+    }
     status |= RXD_M;
   }
   const std::size_t wire = std::max(frame.size(), kWireMinimum) + kFcs;
@@ -480,7 +517,10 @@ bool OpenEth::store(std::span<const std::uint8_t> frame, std::uint32_t status) {
     error = true;
   }
   const auto length = static_cast<std::uint32_t>(rx_frame_.size());
-  set_descriptor(index, (word & 0xffff & ~(RXD_E | RXD_STATUS)) | length << 16 | status);
+  const std::uint32_t done = (word & 0xffff & ~(RXD_E | RXD_STATUS)) | length << 16 | status;
+  set_descriptor(index, done);
+  tracer().trace<TraceEvent::open_eth_receive_desc>(buffer(index), done);
+  trace_frame<TraceEvent::ethernet_rx>(frame);
   rx_next_ = (word & RXD_WRAP) || index + 1 >= kDescriptors ? tx_count() : index + 1;
   note_buffers();
   if (word & RXD_IRQ) raise(error ? INT_RXE : INT_RXB);

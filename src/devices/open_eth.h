@@ -71,6 +71,8 @@ class OpenEth final : public RegisterBlock, public net::EthernetPort {
   void transmit_one();
   bool store(std::span<const std::uint8_t> frame, std::uint32_t status);
   void hand_over(std::span<const std::uint8_t> frame);
+  template <base::TraceEvent event>
+  void trace_frame(std::span<const std::uint8_t> frame);
   void raise(std::uint32_t bits);
   void update_irq();
   void note_buffers();

@@ -58,6 +58,7 @@ class RegisterBlock : public Device {
   bool reached_by(ResetKind kind) const { return kind == ResetKind::kSystem || domain_ == Domain::kDigital; }
   base::EventQueue& events() const { return context_.events; }
   base::Logger& log() const { return context_.log; }
+  base::Tracer& tracer() const { return context_.tracer; }
 
  private:
   void load_table();

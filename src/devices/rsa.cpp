@@ -52,7 +52,7 @@ std::uint32_t add_product(std::uint32_t& sum, std::uint32_t a, std::uint32_t b, 
 
 }  // namespace
 
-Rsa::Rsa(Context context) : log_(context.log) {}
+Rsa::Rsa(Context context) : log_(context.log), tracer_(context.tracer) {}
 
 void Rsa::reset(ResetKind) {
   m_ = z_ = y_ = x_ = {};
@@ -130,6 +130,7 @@ void Rsa::finish() {
 // right ones the result is the plain power, which libcrypto finds sooner.
 void Rsa::exponentiate() {
   const std::size_t words = (exponent_mode_ + 1) * kBlockWords;
+  tracer_.trace<base::TraceEvent::rsa_exponentiate>(words * 32);
   const BigNumber x = number(std::span(x_).first(words));
   const BigNumber y = number(std::span(y_).first(words));
   const BigNumber m = number(std::span(m_).first(words));
@@ -147,6 +148,7 @@ void Rsa::exponentiate() {
 
 void Rsa::multiply() {
   const std::size_t words = ((multiply_mode_ & 7) + 1) * kBlockWords;
+  tracer_.trace<base::TraceEvent::rsa_multiply>(words * 32, multiply_mode_ < kPlainProduct);
   if (multiply_mode_ < kPlainProduct) {
     montgomery_multiply(words);
   } else {

@@ -43,6 +43,7 @@ class Rsa : public Device {
   void finish();
 
   base::Logger& log_;
+  base::Tracer& tracer_;
   // In the order of their addresses.
   Number m_{}, z_{}, y_{}, x_{};
   std::uint32_t m_prime_ = 0;

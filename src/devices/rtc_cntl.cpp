@@ -287,6 +287,7 @@ void RtcCntl::watchdog_expired(unsigned stage) {
   // While only flash boot protection keeps it running, stage 0 resets the RTC too unless firmware has chosen
   // an action.
   if (stage == 0 && action == kOff && !(config0 & RTC_CNTL_WDT_EN)) action = kResetRtc;
+  tracer().trace<base::TraceEvent::watchdog_stage>(name(), stage, action);
   if (action == kInterrupt) return interrupts_.raise(kIntWdt);
   if (!on_reset) return;
   switch (action) {

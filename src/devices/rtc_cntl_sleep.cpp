@@ -54,6 +54,7 @@ void RtcCntl::sleep() {
   if (sleep_rejected()) return interrupts_.raise(kIntSlpReject);
   const bool deep = get(RTC_CNTL_DIG_PWC_REG) & RTC_CNTL_DG_WRAP_PD_EN;
   sleep_ = deep ? Sleep::kDeep : Sleep::kLight;
+  tracer().trace<base::TraceEvent::rtc_cntl_sleep>(deep, field(RTC_CNTL_WAKEUP_STATE_REG, 21, 11));
   wake_pending_ = active_wake_sources();
   earliest_wake_ = counter_.time_of(field(RTC_CNTL_TIMER5_REG, 15, 8), events().now());
   update_watchdog();
@@ -82,6 +83,7 @@ void RtcCntl::wake_due() {
     set(RTC_CNTL_EXT_WAKEUP1_STATUS_REG, (high ? rtc_pads_ : ~rtc_pads_) & selected);
   }
   const Sleep was = sleep_;
+  tracer().trace<base::TraceEvent::rtc_cntl_wake>(was == Sleep::kDeep, cause);
   sleep_ = Sleep::kAwake;
   wake_pending_ = 0;
   update_watchdog();

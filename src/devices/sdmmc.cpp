@@ -5,6 +5,7 @@ namespace {
 
 constexpr std::uint32_t SDMMC_CTRL_REG = 0x00;
 constexpr std::uint32_t SDMMC_INTMASK_REG = 0x24;
+constexpr std::uint32_t SDMMC_CMDARG_REG = 0x28;
 constexpr std::uint32_t SDMMC_CMD_REG = 0x2c;
 constexpr std::uint32_t SDMMC_RESP0_REG = 0x30;
 constexpr std::uint32_t SDMMC_MINTSTS_REG = 0x40;
@@ -26,7 +27,7 @@ constexpr Reg kRegisters[] = {
     {0x1c, 0x200, 0xffff},            // BLKSIZ
     {0x20, 0x200},                    // BYTCNT
     {SDMMC_INTMASK_REG, 0, 0x0003ffff},
-    {0x28},                                   // CMDARG
+    {SDMMC_CMDARG_REG},
     {SDMMC_CMD_REG, 0x20000000, 0x7fffffff},  // START_CMD clears itself when the command is taken
     {SDMMC_RESP0_REG, 0, 0, 4},
     {SDMMC_MINTSTS_REG, 0, 0},
@@ -79,6 +80,7 @@ void Sdmmc::update_line() {
 
 void Sdmmc::command(std::uint32_t value) {
   if (!(value >> START_CMD & 1) || (value >> UPDATE_CLOCK_REGISTERS_ONLY & 1)) return;
+  tracer().trace<base::TraceEvent::sdmmc_command>(value & 0x3f, get(SDMMC_CMDARG_REG));
   timer_.arm(events().now() + kCommandTime);
 }
 

@@ -41,7 +41,7 @@ std::array<std::uint8_t, N> bytes_of(std::span<const std::uint32_t> words) {
 
 }  // namespace
 
-Sha::Sha(Context) {}
+Sha::Sha(Context context) : tracer_(context.tracer) {}
 
 void Sha::reset(ResetKind) {
   text_ = {};
@@ -69,6 +69,11 @@ void Sha::write(std::uint32_t offset, std::uint32_t value) {
 }
 
 void Sha::command(unsigned algorithm, unsigned action) {
+  if (action < kBusy) {
+    constexpr std::string_view kAlgorithms[] = {"sha1", "sha256", "sha384", "sha512"};
+    constexpr std::string_view kActions[] = {"start", "continue", "load"};
+    tracer_.trace<base::TraceEvent::sha_block>(kAlgorithms[algorithm], kActions[action]);
+  }
   switch (action) {
     case kStart:
       if (algorithm == kSha1) sha1_ = kInitialSha1;

@@ -28,6 +28,7 @@ class Sha : public Device {
   void archive(base::Archive& ar) override;
 
  private:
+  base::Tracer& tracer_;
   void command(unsigned algorithm, unsigned action);
   void hash_block(unsigned algorithm);
   void load(unsigned algorithm);

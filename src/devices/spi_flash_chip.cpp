@@ -12,6 +12,7 @@ namespace {
 using base::kTicksPerMicrosecond;
 using base::kTicksPerMillisecond;
 using base::Ticks;
+using base::TraceEvent;
 
 constexpr std::uint32_t kProgramPage = 256;
 
@@ -115,6 +116,7 @@ void SpiFlashChip::transfer(SpiTransfer& transfer) {
   reset_enabled_ = false;
   if (command == end) {
     context_.log.debug(base::LogArea::kFlash, "flash chip: command {:#04x} is unknown and ignored", *opcode);
+    context_.tracer.trace<TraceEvent::spi_flash_ignore>(*opcode, std::string_view("unknown"));
     return;
   }
   if (!accepts(*command)) return;
@@ -122,7 +124,9 @@ void SpiFlashChip::transfer(SpiTransfer& transfer) {
   const auto address = reader.number(command->address_bytes);
   if (!address) return;  // chip select went up too early
   const std::size_t early = command->dummy_cycles != 0 ? reader.skip(command->dummy_cycles) : 0;
-  (this->*command->run)({*address % storage_.size(), reader.rest(),
+  const auto data = reader.rest();
+  context_.tracer.trace<TraceEvent::spi_flash_command>(*opcode, *address, data.size(), transfer.miso.size());
+  (this->*command->run)({*address % storage_.size(), data,
                          transfer.miso.subspan(std::min(early, transfer.miso.size())), command->argument});
 }
 
@@ -130,6 +134,7 @@ bool SpiFlashChip::accepts(const Command& command) {
   const auto refuse = [&](const char* why) {
     context_.log.debug(base::LogArea::kFlash, "flash chip: command {:#04x} is ignored: {}", command.opcode,
                        why);
+    context_.tracer.trace<TraceEvent::spi_flash_ignore>(command.opcode, std::string_view(why));
     return false;
   };
   if (powered_down_ && !(command.flags & Command::kWhilePoweredDown))
@@ -218,6 +223,7 @@ void SpiFlashChip::write_status(const Operands& operands) {
     std::uint8_t value = operands.data[i] & kWritable[index];
     if (index == 1) value |= stored_status_[1] & kLbMask;
     status_[index] = value;
+    context_.tracer.trace<TraceEvent::spi_flash_status>(index, value);
     if (!volatile_only) stored_status_[index] = value;
   }
   if (status_[1] & kSrp1) status_locked_ = true;
@@ -239,6 +245,7 @@ void SpiFlashChip::program_page(const Operands& operands) {
   if (operands.data.empty()) return;
   const std::uint32_t page = operands.address - operands.address % kProgramPage;
   if (is_protected(page, kProgramPage)) return;
+  context_.tracer.trace<TraceEvent::spi_flash_program>(operands.address, operands.data.size());
   // Bytes beyond the page's end go to its beginning.
   const std::uint32_t at = operands.address % kProgramPage;
   const auto before_end = std::min<std::size_t>(operands.data.size(), kProgramPage - at);
@@ -252,12 +259,14 @@ void SpiFlashChip::erase(const Operands& operands) {
   const std::uint32_t length = operands.argument;
   const std::uint32_t address = operands.address - operands.address % length;
   if (is_protected(address, length)) return;
+  context_.tracer.trace<TraceEvent::spi_flash_erase>(address, length);
   storage_.erase(address, length);
   begin(Operation::kErase, length == kFlashSectorSize ? kEraseSectorTime : kEraseBlockTime);
 }
 
 void SpiFlashChip::erase_chip(const Operands&) {
   if (is_protected(0, storage_.size())) return;
+  context_.tracer.trace<TraceEvent::spi_flash_erase>(0, storage_.size());
   storage_.erase(0, storage_.size());
   begin(Operation::kEraseChip, storage_.pages() * kEraseBlockTime);
 }

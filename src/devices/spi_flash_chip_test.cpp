@@ -28,7 +28,7 @@ class SpiFlash : public testing::Test {
   SpiFlash() { make(4 << 20); }
   void make(std::uint32_t size) {
     storage_ = std::move(*FlashStorage::create(*FlashImage::create({}, size)));
-    chip_.emplace(Context{events_, log_}, *storage_);
+    chip_.emplace(Context{events_, log_, tracer_}, *storage_);
   }
 
   // A transaction on one line: `bytes` out, then `reads` bytes in.
@@ -75,6 +75,7 @@ class SpiFlash : public testing::Test {
   Clock clock_;
   base::EventQueue events_{clock_};
   base::Logger log_;
+  base::Tracer tracer_;
   std::unique_ptr<FlashStorage> storage_;
   std::optional<SpiFlashChip> chip_;
 };
@@ -419,7 +420,7 @@ TEST_F(SpiFlash, ArchiveInTheMiddleOfAnErase) {
   send_at(0x20, 0);
   auto out = base::Archive::saving();
   chip_->archive(out);
-  SpiFlashChip other({events_, log_}, *storage_);
+  SpiFlashChip other({events_, log_, tracer_}, *storage_);
   auto in = base::Archive::loading(out.bytes());
   other.archive(in);
   EXPECT_TRUE(in.at_end());

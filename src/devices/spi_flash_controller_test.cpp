@@ -54,7 +54,8 @@ class SpiController : public testing::Test {
   Clock clock_;
   base::EventQueue events_{clock_};
   base::Logger log_;
-  SpiFlashController spi_{{events_, log_}, 1};
+  base::Tracer tracer_;
+  SpiFlashController spi_{{events_, log_, tracer_}, 1};
   Probe probe_;
 };
 
@@ -323,12 +324,12 @@ TEST_F(SpiController, ArchiveKeepsRegistersAndLine) {
   run(30);
   auto out = base::Archive::saving();
   spi_.archive(out);
-  SpiFlashController other({events_, log_}, 1);
+  SpiFlashController other({events_, log_, tracer_}, 1);
   auto in = base::Archive::loading(out.bytes());
   other.archive(in);
   EXPECT_EQ(other.read(W0), 77u);
   EXPECT_TRUE(other.interrupt.level());
-  SpiFlashController spi0({events_, log_}, 0);
+  SpiFlashController spi0({events_, log_, tracer_}, 0);
   auto wrong = base::Archive::loading(out.bytes());
   spi0.archive(wrong);
   EXPECT_TRUE(wrong.failed());
@@ -367,11 +368,12 @@ class SpiDrivers : public testing::Test {
   Clock clock_;
   base::EventQueue events_{clock_};
   base::Logger log_;
+  base::Tracer tracer_;
   std::unique_ptr<FlashStorage> storage_ = std::move(*FlashStorage::create(*FlashImage::create({}, 4 << 20)));
-  SpiFlashChip flash_{{events_, log_}, *storage_};
+  SpiFlashChip flash_{{events_, log_, tracer_}, *storage_};
   std::vector<std::uint8_t> ram_ = std::vector<std::uint8_t>(4 << 20);
   PsramChip psram_{ram_};
-  SpiFlashController spi_{{events_, log_}, 1};
+  SpiFlashController spi_{{events_, log_, tracer_}, 1};
 };
 
 TEST_F(SpiDrivers, ReadIdBothWays) {

@@ -60,11 +60,11 @@ TimerGroup::TimerGroup(Context context, const Config& config)
     : RegisterBlock(config.index ? "timg1" : "timg0", kSize, kTable, context),
       config_(config),
       t0_(context.events, kTimerConfigReset, kTimerConfigWritable,
-          [this](bool level, bool edge) { raise(kT0, level, edge); }),
+          [this](bool level, bool edge) { alarm(kT0, level, edge); }),
       t1_(context.events, kTimerConfigReset, kTimerConfigWritable,
-          [this](bool level, bool edge) { raise(kT1, level, edge); }),
+          [this](bool level, bool edge) { alarm(kT1, level, edge); }),
       lact_(context.events, kLactConfigReset, kLactConfigWritable,
-            [this](bool level, bool edge) { raise(kLact, level, edge); }),
+            [this](bool level, bool edge) { alarm(kLact, level, edge); }),
       watchdog_(context.events, [this](unsigned stage) { watchdog_expired(stage); }) {
   set_apb_hz(config.xtal_hz);
   reset(ResetKind::kSystem);
@@ -171,6 +171,7 @@ void TimerGroup::watchdog_expired(unsigned stage) {
   // While only flash boot protection keeps it running, stage 0 is a system reset unless firmware has chosen
   // an action.
   if (stage == 0 && action == kOff && !(config0 & TIMG_WDT_EN)) action = kResetSystem;
+  tracer().trace<base::TraceEvent::watchdog_stage>(name(), stage, action);
   switch (action) {
     case kInterrupt:
       return raise(kWdt, config0 & TIMG_WDT_LEVEL_INT_EN, config0 & TIMG_WDT_EDGE_INT_EN);
@@ -210,6 +211,12 @@ void TimerGroup::start_calibration() {
   calibrated_at_ = base::ticks_for(base::cycles_in(events().now(), hz) + 1 + cycles / 4, hz);
   calibration_value_ = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(std::uint64_t{cycles} * config_.xtal_hz / hz, kCalibrationValueMax));
+}
+
+void TimerGroup::alarm(Interrupt interrupt, bool level, bool edge) {
+  const std::string_view timer = interrupt == kT0 ? "t0" : interrupt == kT1 ? "t1" : "lact";
+  tracer().trace<base::TraceEvent::timer_alarm>(name(), timer);
+  raise(interrupt, level, edge);
 }
 
 void TimerGroup::raise(Interrupt interrupt, bool level, bool edge) {

@@ -70,6 +70,7 @@ class TimerGroup final : public RegisterBlock {
   void write_calibration(std::uint32_t value);
   void start_calibration();
   bool calibrated() const;
+  void alarm(Interrupt interrupt, bool level, bool edge);
   void raise(Interrupt interrupt, bool level, bool edge);
   void update_interrupts();
 

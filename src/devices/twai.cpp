@@ -145,7 +145,9 @@ void Twai::command(std::uint32_t value) {
 }
 
 void Twai::attempt() {
-  timer_.arm(events().now() + frame_time(decode(tx_)));
+  const CanFrame frame = decode(tx_);
+  tracer().trace<base::TraceEvent::twai_tx>(frame.id, frame.length);
+  timer_.arm(events().now() + frame_time(frame));
 }
 
 void Twai::acknowledge_error() {

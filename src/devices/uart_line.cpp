@@ -127,6 +127,8 @@ void Uart::emit() {
   const std::size_t n = std::min<std::size_t>(unsent_, bytes.size());
   std::copy(tx_.end() - unsent_, tx_.end() - unsent_ + static_cast<std::ptrdiff_t>(n), bytes.begin());
   unsent_ = 0;
+  if (tracer().on(base::TraceEvent::uart_tx))
+    for (std::size_t i = 0; i < n; ++i) tracer().trace<base::TraceEvent::uart_tx>(number_, bytes[i]);
   if (on_transmit) on_transmit(std::span(bytes.data(), n));
 }
 
@@ -286,6 +288,7 @@ void Uart::take(std::uint8_t byte, Ticks at, std::uint32_t errors) {
       base::ticks_for(get(UART_AT_CMD_POSTCNT_REG), apb_hz_)};
   at_command_.character(rule, byte, begin, at);
   last_arrival_ = at;
+  tracer().trace<base::TraceEvent::uart_rx>(number_, byte);
   interrupts_.raise(errors);
   const bool drop = bit(UART_CONF0_REG, RXFIFO_RST) || (errors && bit(UART_CONF0_REG, ERR_WR_MASK));
   if (drop || take_flow_character(byte)) return;

@@ -144,7 +144,9 @@ const Chip::Interrupt Chip::kInterrupts[] = {
 
 Chip::Chip(devices::Context context, devices::DmaBus& dma, devices::FlashStorage& flash,
            std::span<std::uint8_t> psram, const ChipOptions& options)
-    : dport(context, interrupt_matrix),
+    : interrupt_matrix(&context.tracer),
+      dport(context, interrupt_matrix),
+      cache_mmu(&context.tracer),
       rtc_cntl(context, {.oscillators = {}, .flash_boot = (options.strapping & kStrapGpio0) != 0}),
       syscon(context),
       timer_group{TimerGroup(context, {.index = 0}), TimerGroup(context, {.index = 1})},

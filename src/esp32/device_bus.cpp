@@ -6,10 +6,15 @@
 
 namespace espalier::esp32 {
 
+DeviceBus::DeviceBus(base::Logger& log, base::Tracer& tracer)
+    : log_(log), tracer_(tracer), unknown_event_(tracer.add_registers("unmapped")) {
+  slots_.fill(kNothing);
+}
+
 void DeviceBus::mount(std::uint32_t address, std::uint32_t size, devices::Device& device,
                       std::uint32_t device_offset) {
   assert(address % kSlot == 0 && device_offset % 4 == 0 && mounts_.size() < kNothing);
-  mounts_.push_back({&device, address, size, device_offset});
+  mounts_.push_back({&device, address, size, device_offset, tracer_.add_registers(device.name())});
   const auto index = static_cast<std::uint8_t>(mounts_.size() - 1);
   const std::uint32_t first = (address - kPeripheralBase) / kSlot;
   std::fill_n(slots_.begin() + first, (size + kSlot - 1) / kSlot, index);
@@ -37,6 +42,8 @@ std::uint32_t DeviceBus::load(std::uint32_t address, unsigned size) {
   const Target target = find(address);
   const std::uint32_t word =
       target.mount ? target.mount->device->read(target.register_) : unknown(target.register_, false);
+  tracer_.trace_register(target.mount ? target.mount->event : unknown_event_, address & ~3u, target.register_,
+                         word);
   const std::uint32_t shifted = word >> 8 * (address & 3);
   return size == 4 ? shifted : shifted & ((1u << 8 * size) - 1);
 }
@@ -52,6 +59,9 @@ void DeviceBus::store(std::uint32_t address, unsigned size, std::uint32_t value)
   const Target target = find(address);
   const unsigned shift = 8 * (address & 3);
   const std::uint32_t mask = (size == 4 ? ~0u : (1u << 8 * size) - 1) << shift;
+  if (const std::uint16_t event = target.mount ? target.mount->event : unknown_event_;
+      event != base::Tracer::kNoEvent)
+    tracer_.trace_register(event + 1, address & ~3u, target.register_, value << shift & mask);
   if (!target.mount) {
     std::uint32_t& word = unknown(target.register_, true);
     word = (word & ~mask) | (value << shift & mask);

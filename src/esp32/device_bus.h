@@ -16,7 +16,7 @@ namespace espalier::esp32 {
 // 0x3FF40000 on. Where nothing is mounted a register reads back what was written.
 class DeviceBus {
  public:
-  explicit DeviceBus(base::Logger& log) : log_(log) { slots_.fill(kNothing); }
+  DeviceBus(base::Logger& log, base::Tracer& tracer);
 
   // Mounts `device` so that its register `device_offset` lies at `address`; both multiples of 256 bytes. A
   // later mount takes the place of an earlier one where they overlap.
@@ -36,6 +36,7 @@ class DeviceBus {
   struct Mount {
     devices::Device* device;
     std::uint32_t address, size, device_offset;
+    std::uint16_t event;  // the first of its two register events
   };
   const std::vector<Mount>& mounts() const { return mounts_; }
 
@@ -52,6 +53,8 @@ class DeviceBus {
   std::uint32_t& unknown(std::uint32_t address, bool write);
 
   base::Logger& log_;
+  base::Tracer& tracer_;
+  std::uint16_t unknown_event_;
   std::vector<Mount> mounts_;
   std::array<std::uint8_t, kPeripheralSize / kSlot> slots_;
   std::unordered_map<std::uint32_t, std::uint32_t> unknown_;

@@ -61,6 +61,9 @@ std::expected<std::unique_ptr<Machine>, std::string> Machine::create(const Machi
 Machine::Machine(const MachineOptions& options, base::Logger log,
                  std::unique_ptr<devices::FlashStorage> flash)
     : log_(std::move(log)),
+      tracer_([this] {
+        return base::Tracer::Moment{clock_.now(), scheduler_.running()};
+      }),
       rom_(options.rom),
       reset_limit_(options.reset_limit),
       clock_(options.clock, options.host_clock),
@@ -71,9 +74,9 @@ Machine::Machine(const MachineOptions& options, base::Logger log,
                   if (core) core->invalidate_code(address, size);
               }),
       flash_(std::move(flash)),
-      device_bus_(log_),
+      device_bus_(log_, tracer_),
       bus_(memory_, device_bus_, log_),
-      chip_(std::make_unique<Chip>(devices::Context{events_, log_}, bus_, *flash_, memory_.psram(),
+      chip_(std::make_unique<Chip>(devices::Context{events_, log_, tracer_}, bus_, *flash_, memory_.psram(),
                                    options.chip)),
       windows_(std::make_unique<CacheWindows>(chip_->dport, chip_->cache_mmu, *flash_, memory_)),
       scheduler_(clock_, events_, [this] {
@@ -88,6 +91,7 @@ Machine::Machine(const MachineOptions& options, base::Logger log,
                 set.error());
   }
   connect();
+  connect_tracer();
   chip_->power_on();
   for (unsigned cpu = 0; cpu < cores_.size(); ++cpu) reset_core(cpu);
   update_core_gates();
@@ -121,6 +125,15 @@ void Machine::connect() {
   chip_->on_clocks = [this](devices::CpuClocks clocks) { set_cpu_frequency(clocks.cpu_hz); };
 }
 
+void Machine::connect_tracer() {
+  for (auto& core : cores_) core->set_tracer(&tracer_);
+  tracer_.on_change(this, [this] {
+    if (tracing_calls_ == tracer_.on(base::TraceEvent::rom_call)) return;
+    tracing_calls_ = !tracing_calls_;
+    for (auto& core : cores_) core->invalidate_all_code();  // translated code has calls linked
+  });
+}
+
 // --- Running
 
 Machine::Progress Machine::run_round() {
@@ -140,6 +153,7 @@ void Machine::stop(Halt reason) {
 }
 
 void Machine::set_cpu_frequency(std::uint32_t hz) {
+  if (hz != clock_.cpu_frequency()) tracer_.trace<base::TraceEvent::cpu_clock>(hz);
   clock_.set_cpu_frequency(hz);
   for (auto& core : cores_)
     for (unsigned n = 0; n < 3; ++n) compare_changed(*core, n);
@@ -156,6 +170,10 @@ void Machine::carry_out_resets() {
   for (const PendingReset& reset : std::exchange(pending_resets_, {})) {
     log_.debug(base::LogArea::kReset, "reset: cause {} ({})", static_cast<unsigned>(reset.cause),
                devices::reset_cause_name(reset.cause));
+    constexpr std::string_view kScopes[] = {"pro_cpu", "app_cpu", "core", "system"};
+    tracer_.trace<base::TraceEvent::reset>(kScopes[static_cast<std::size_t>(reset.scope)],
+                                           static_cast<unsigned>(reset.cause),
+                                           devices::reset_cause_name(reset.cause));
     const bool app_only = reset.scope == ResetScope::kAppCpu;
     if (!app_only && reset_limit_ && resets_ >= *reset_limit_) {
       stop({Halt::Kind::kResetLimit,
@@ -174,6 +192,7 @@ void Machine::carry_out_resets() {
 }
 
 void Machine::reset_core(unsigned cpu) {
+  tracer_.trace<base::TraceEvent::cpu_reset>(cpu, chip_->reset_vector(cpu));
   cores_[cpu]->reset(chip_->reset_vector(cpu));
   cores_[cpu]->write_special(xtensa::Sr::CCOUNT, 0);
   region_changed(*cores_[cpu], 0);
@@ -185,6 +204,8 @@ void Machine::reset_core(unsigned cpu) {
 
 void Machine::update_core_gates() {
   for (unsigned cpu = 0; cpu < cores_.size(); ++cpu) {
+    if (cores_[cpu]->halted() == chip_->core_runs(cpu))
+      tracer_.trace<base::TraceEvent::cpu_gate>(cpu, cores_[cpu]->halted());
     if (chip_->core_runs(cpu)) {
       cores_[cpu]->resume();
       scheduler_.woken(*cores_[cpu]);
@@ -232,7 +253,15 @@ void Machine::code_decoded(Core&, std::uint32_t address, std::uint32_t size) {
   memory_.watch_code(address, size);
 }
 
+void Machine::trace_call(Core& core, std::uint32_t pc) {
+  const rom::Call call(core);
+  tracer_.trace<base::TraceEvent::rom_call>(core.index(), rom::describe(pc), pc, call.register_argument(0),
+                                            call.register_argument(1), call.register_argument(2),
+                                            call.register_argument(3), call.return_address());
+}
+
 void Machine::call_native(Core& core, std::uint32_t pc) {
+  if (tracing_calls_) trace_call(core, pc);
   if (rom_->rom().call(core, pc)) return;
   core.halt();
   stop({Halt::Kind::kMissingRomFunction, rom::Rom::missing(core, pc)});

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/trace.h"
 #include "devices/flash_storage.h"
 #include "esp32/cache_windows.h"
 #include "esp32/chip.h"
@@ -91,6 +92,7 @@ class Machine final : private xtensa::Environment {
   MachineClock& clock() { return clock_; }
   base::EventQueue& events() { return events_; }
   const base::Logger& log() const { return log_; }
+  base::Tracer& tracer() { return tracer_; }
   // Instructions that both cores have executed since power-on.
   std::uint64_t instructions() const { return cores_[0]->instructions() + cores_[1]->instructions(); }
   std::uint32_t resets() const { return resets_; }
@@ -127,6 +129,8 @@ class Machine final : private xtensa::Environment {
 
   Machine(const MachineOptions& options, base::Logger log, std::unique_ptr<devices::FlashStorage> flash);
   void connect();
+  void connect_tracer();
+  void trace_call(xtensa::Core& core, std::uint32_t pc);
   void reset_core(unsigned cpu);
   void update_core_gates();
   void set_cpu_frequency(std::uint32_t hz);
@@ -140,7 +144,10 @@ class Machine final : private xtensa::Environment {
   void code_decoded(xtensa::Core& core, std::uint32_t address, std::uint32_t size) override;
   bool is_native(std::uint32_t pc) const override { return rom_->rom().is_native(pc); }
   void call_native(xtensa::Core& core, std::uint32_t pc) override;
-  std::uint32_t native_alias(std::uint32_t pc) const override { return rom_->rom().guest_code(pc); }
+  // While calls are traced each has to come by call_native().
+  std::uint32_t native_alias(std::uint32_t pc) const override {
+    return tracing_calls_ ? 0 : rom_->rom().guest_code(pc);
+  }
   std::uint64_t cycles(const xtensa::Core& core) override;
   void compare_changed(xtensa::Core& core, unsigned n) override;
   std::uint32_t read_external(xtensa::Core& core, std::uint32_t address) override;
@@ -148,6 +155,7 @@ class Machine final : private xtensa::Environment {
   void region_changed(xtensa::Core& core, unsigned region) override;
 
   base::Logger log_;
+  base::Tracer tracer_;
   std::shared_ptr<const SharedRom> rom_;
   std::optional<std::uint32_t> reset_limit_;
   MachineClock clock_;
@@ -166,6 +174,7 @@ class Machine final : private xtensa::Environment {
   std::function<void(devices::ResetCause)> on_reset_;
   std::uint32_t resets_ = 0;
   std::uint64_t slow_accesses_ = 0;
+  bool tracing_calls_ = false;
   std::optional<Halt> halt_;
 };
 

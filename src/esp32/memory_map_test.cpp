@@ -56,7 +56,8 @@ class MemoryMapTest : public testing::Test {
   MemoryMap memory_{blank_rom(), 2 * kMiB, [this](std::uint32_t address, std::uint32_t size) {
                       invalidated_.emplace_back(address, size);
                     }};
-  DeviceBus devices_{log_};
+  base::Tracer tracer_;
+  DeviceBus devices_{log_, tracer_};
   SystemBus bus_{memory_, devices_, log_};
   xtensa::Access last_;
 };

@@ -70,6 +70,11 @@ Scheduler::Scheduler(MachineClock& clock, base::EventQueue& events, std::array<x
   });
 }
 
+void Scheduler::on_turn_end(const void* owner, TurnObserver observer) {
+  std::erase_if(turn_ended_, [owner](const auto& one) { return one.first == owner; });
+  if (observer) turn_ended_.emplace_back(owner, std::move(observer));
+}
+
 bool Scheduler::runnable(const xtensa::Core& core) {
   return !core.halted() && (!core.waiting() || core.interrupt_ready());
 }
@@ -185,6 +190,7 @@ void Scheduler::run_core(xtensa::Core& core, Ticks start, Ticks& end, bool first
     if (first) first_reached_ = local;
     if (local < end && !rest) end = std::max(local, first_reached_);
   }
+  for (const auto& [owner, observer] : turn_ended_) observer(core, start);
   running_ = nullptr;
 }
 

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <utility>
+#include <vector>
 
 #include "base/event_queue.h"
 #include "esp32/machine_clock.h"
@@ -45,6 +47,12 @@ class Scheduler {
   const SchedulerStats& stats() const { return stats_; }
 
   static bool runnable(const xtensa::Core& core);
+  // The number of the core whose turn it is; -1 between turns.
+  int running() const { return running_ != nullptr ? static_cast<int>(running_->index()) : -1; }
+  // Called at the end of each turn of a core, at the time that it has reached, with the time at which it began.
+  // An empty one ends that for its owner.
+  using TurnObserver = std::function<void(xtensa::Core&, base::Ticks began)>;
+  void on_turn_end(const void* owner, TurnObserver observer);
 
  private:
   base::Ticks turn_length(bool both);
@@ -78,6 +86,7 @@ class Scheduler {
   base::Ticks first_reached_ = 0;  // in this round, by the core whose turn came first
   bool interrupted_ = false;
   std::array<Spin, 2> spins_{};
+  std::vector<std::pair<const void*, TurnObserver>> turn_ended_;
   bool collecting_ = false;
   SchedulerStats stats_;
 };

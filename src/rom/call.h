@@ -30,6 +30,8 @@ class Call {
 
   xtensa::Core& core() { return core_; }
 
+  // Argument word `n`, 0 to 5: those that come in registers.
+  std::uint32_t register_argument(unsigned n) const { return reg(2 + n); }
   // Argument word `n`, from 0.
   std::uint32_t arg(unsigned n) { return n < 6 ? reg(2 + n) : load32(core_.a(1) + 4 * (n - 6)); }
   // A 64-bit argument whose low word is argument word `n` (the ABI aligns it: n is even).

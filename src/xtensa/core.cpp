@@ -4,8 +4,12 @@
 
 #include "xtensa/interpreter.h"
 #include "xtensa/jit/translator.h"
+#include "xtensa/register_names.h"
 
 namespace espalier::xtensa {
+
+using base::TraceEvent;
+
 namespace {
 
 // Interrupts of a level above n, by n.
@@ -228,11 +232,16 @@ void Core::timer_match(unsigned n) {
 
 void Core::take_interrupt() {
   const unsigned level = ready_interrupt_level();
+  const std::uint32_t pending = state_.interrupt & (state_.intenable | kNmiLine), from = state_.pc;
   waiting_ = false;
-  if (level == 1) {
+  if (level == 1)
     raise(Cause::kLevel1Interrupt);
-    return;
-  }
+  else
+    enter_interrupt(level);
+  if (tracer_ != nullptr) tracer_->trace<TraceEvent::cpu_interrupt>(index_, level, pending, from, state_.pc);
+}
+
+void Core::enter_interrupt(unsigned level) {
   state_.epc[level] = state_.pc;
   state_.eps[level] = state_.ps;
   state_.ps = (state_.ps & ~kPsIntlevel) | level | kPsExcm;
@@ -250,12 +259,34 @@ void Core::raise(Cause cause, std::uint32_t vaddr) {
     state_.epc[1] = state_.pc;
     jump_to_vector((state_.ps & kPsUm) != 0 ? kVecUser : kVecKernel);
   }
+  const std::uint32_t from = (state_.ps & kPsExcm) != 0 ? state_.depc : state_.epc[1];
   state_.ps |= kPsExcm;
   attention_ |= kAttentionMoved;
+  if (cause != Cause::kLevel1Interrupt && traces(TraceEvent::cpu_exception))
+    tracer_->trace<TraceEvent::cpu_exception>(index_, static_cast<unsigned>(cause), cause_name(cause), from,
+                                              vaddr, state_.pc);
+}
+
+void Core::trace_return(Op instruction, unsigned level) {
+  constexpr std::string_view kRfi[] = {"rfi 0", "rfi 1", "rfi 2", "rfi 3",
+                                       "rfi 4", "rfi 5", "rfi 6", "rfi 7"};
+  switch (instruction) {
+    case Op::RFWO:
+    case Op::RFWU:
+      tracer_->trace<TraceEvent::cpu_window_return>(
+          index_, std::string_view(instruction == Op::RFWO ? "rfwo" : "rfwu"), state_.pc);
+      return;
+    default:
+      const std::string_view name = instruction == Op::RFI    ? kRfi[level & 7]
+                                    : instruction == Op::RFDE ? std::string_view("rfde")
+                                                              : std::string_view("rfe");
+      tracer_->trace<TraceEvent::cpu_return>(index_, name, state_.pc, state_.ps);
+  }
 }
 
 void Core::raise_debug(std::uint32_t cause) {
   state_.debugcause = cause;
+  if (tracer_ != nullptr) tracer_->trace<TraceEvent::cpu_debug>(index_, cause, state_.pc);
   state_.epc[kDebugLevel] = state_.pc;
   state_.eps[kDebugLevel] = state_.ps;
   state_.ps = (state_.ps & ~kPsIntlevel) | kDebugLevel | kPsExcm;
@@ -274,14 +305,18 @@ void Core::raise_window_overflow() {
   state_.ps = (state_.ps & ~kPsOwb) | present << kPsOwbShift | kPsExcm;
   state_.epc[1] = state_.pc;
   rotate_to(frame);
-  jump_to_vector(started(frame + 1)   ? kVecWindowOverflow4
-                 : started(frame + 2) ? kVecWindowOverflow8
-                                      : kVecWindowOverflow12);
+  const unsigned size = started(frame + 1) ? 0 : started(frame + 2) ? 1 : 2;
+  constexpr std::string_view kNames[] = {"overflow4", "overflow8", "overflow12"};
+  constexpr std::uint32_t kVectors[] = {kVecWindowOverflow4, kVecWindowOverflow8, kVecWindowOverflow12};
+  if (tracer_ != nullptr) tracer_->trace<TraceEvent::cpu_window>(index_, kNames[size], state_.pc);
+  jump_to_vector(kVectors[size]);
 }
 
 void Core::raise_window_underflow(unsigned size) {
   state_.ps = (state_.ps & ~kPsOwb) | state_.windowbase << kPsOwbShift | kPsExcm;
   state_.epc[1] = state_.pc;
+  constexpr std::string_view kNames[] = {"underflow4", "underflow8", "underflow12"};
+  if (tracer_ != nullptr) tracer_->trace<TraceEvent::cpu_window>(index_, kNames[size - 1], state_.pc);
   rotate_to(state_.windowbase - size);
   jump_to_vector(size == 1 ? kVecWindowUnderflow4 : size == 2 ? kVecWindowUnderflow8 : kVecWindowUnderflow12);
 }

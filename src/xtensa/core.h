@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/archive.h"
+#include "base/trace.h"
 #include "xtensa/instruction.h"
 #include "xtensa/jit/registers.h"
 #include "xtensa/memory_view.h"
@@ -115,6 +116,8 @@ class Core {
   using OnTranslated = std::function<void(const void* host, std::size_t size, std::uint32_t pc)>;
   void on_translated(OnTranslated observer) { on_translated_ = std::move(observer); }
   EngineStats engine_stats() const;
+  // Who is told of interrupts, exceptions and returns from them; may be null.
+  void set_tracer(base::Tracer* tracer) { tracer_ = tracer; }
 
   // As the RESET pin: all state to its reset value, pc to `vector`.
   void reset(std::uint32_t vector = kResetVector);
@@ -207,6 +210,10 @@ class Core {
   unsigned ready_interrupt_level() const;
   void interrupts_changed();
   void take_interrupt();
+  void enter_interrupt(unsigned level);
+  bool traces(base::TraceEvent event) const { return tracer_ != nullptr && tracer_->on(event); }
+  // The core has returned by `instruction`: RFE, RFI, RFWO...
+  void trace_return(Op instruction, unsigned level = 0);
   void raise_debug(std::uint32_t cause);
   void raise_window_overflow();
   void raise_window_underflow(unsigned size);
@@ -245,6 +252,7 @@ class Core {
   std::unique_ptr<Interpreter> interpreter_;
   std::size_t jit_memory_ = kDefaultJitMemory;
   OnTranslated on_translated_;
+  base::Tracer* tracer_ = nullptr;
   std::unique_ptr<jit::Translator> translator_;
 };
 

@@ -148,6 +148,7 @@ void Core::Interpreter::invalidate_all() {
   do {                          \
     s->pc = block->pc_of(REST); \
     left += REST;               \
+    core.left_ = left;          \
     core.raise(cause);          \
     goto dispatch;              \
   } while (0)
@@ -323,6 +324,7 @@ single_step:
   if (block == nullptr) goto fetch_fault;
   --left;
   if (block->panes > panes) {
+    core.left_ = left;
     core.raise_window_overflow();
     goto dispatch;
   }

@@ -1,5 +1,6 @@
 #include "xtensa/register_names.h"
 
+#include <algorithm>
 #include <array>
 
 namespace espalier::xtensa {
@@ -109,6 +110,36 @@ constexpr Table kWsrNames = by_number(kSpecialRegisters, kWsr);
 constexpr Table kXsrNames = by_number(kSpecialRegisters, kXsr);
 constexpr Table kUserNames = by_number(kUserRegisters, kAll);
 
+struct CauseName {
+  Cause cause;
+  std::string_view name;
+};
+constexpr CauseName kCauseNames[] = {
+    {Cause::kIllegalInstruction, "IllegalInstruction"},
+    {Cause::kSyscall, "Syscall"},
+    {Cause::kInstructionFetchError, "InstructionFetchError"},
+    {Cause::kLoadStoreError, "LoadStoreError"},
+    {Cause::kLevel1Interrupt, "Level1Interrupt"},
+    {Cause::kAlloca, "Alloca"},
+    {Cause::kIntegerDivideByZero, "IntegerDivideByZero"},
+    {Cause::kPrivileged, "Privileged"},
+    {Cause::kLoadStoreAlignment, "LoadStoreAlignment"},
+    {Cause::kInstrPifDataError, "InstrPIFDataError"},
+    {Cause::kLoadStorePifDataError, "LoadStorePIFDataError"},
+    {Cause::kInstrPifAddrError, "InstrPIFAddrError"},
+    {Cause::kLoadStorePifAddrError, "LoadStorePIFAddrError"},
+    {Cause::kInstTlbMiss, "InstTLBMiss"},
+    {Cause::kInstTlbMultiHit, "InstTLBMultiHit"},
+    {Cause::kInstFetchPrivilege, "InstFetchPrivilege"},
+    {Cause::kInstFetchProhibited, "InstFetchProhibited"},
+    {Cause::kLoadStoreTlbMiss, "LoadStoreTLBMiss"},
+    {Cause::kLoadStoreTlbMultiHit, "LoadStoreTLBMultiHit"},
+    {Cause::kLoadStorePrivilege, "LoadStorePrivilege"},
+    {Cause::kLoadProhibited, "LoadProhibited"},
+    {Cause::kStoreProhibited, "StoreProhibited"},
+    {Cause::kCoprocessor0Disabled, "Coprocessor0Disabled"},
+};
+
 std::optional<std::string_view> look_up(const Table& table, std::uint8_t number) {
   if (table[number].empty()) return std::nullopt;
   return table[number];
@@ -131,6 +162,11 @@ std::optional<std::string_view> special_register_name(Op op, std::uint8_t number
 
 std::optional<std::string_view> user_register_name(std::uint8_t number) {
   return look_up(kUserNames, number);
+}
+
+std::string_view cause_name(Cause cause) {
+  const auto* const found = std::ranges::find(kCauseNames, cause, &CauseName::cause);
+  return found == std::end(kCauseNames) ? "none" : found->name;
 }
 
 }  // namespace espalier::xtensa

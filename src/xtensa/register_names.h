@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "xtensa/instruction.h"
+#include "xtensa/registers.h"
 
 namespace espalier::xtensa {
 
@@ -16,5 +17,8 @@ std::optional<std::string_view> special_register_name(Op op, std::uint8_t number
 
 // The name of user register `number` as after "rur." and "wur.".
 std::optional<std::string_view> user_register_name(std::uint8_t number);
+
+// "LoadProhibited", as the ISA Reference Manual calls the cause of an exception.
+std::string_view cause_name(Cause cause);
 
 }  // namespace espalier::xtensa

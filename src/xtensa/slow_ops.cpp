@@ -92,6 +92,7 @@ auto Core::Interpreter::slow(Op op, const Uop& uop) -> Outcome {
     case Op::WAITI:
       state.ps = (state.ps & ~kPsIntlevel) | uop.imm;
       core.waiting_ = true;
+      if (core.tracer_ != nullptr) core.tracer_->trace<base::TraceEvent::cpu_waiti>(core.index_, uop.imm);
       return Outcome::kBarrier;
     case Op::ROTW:
       core.rotate_to(state.windowbase + uop.imm);

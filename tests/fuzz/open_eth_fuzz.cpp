@@ -98,7 +98,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   base::EventQueue events(clock);
   base::Logger log([](base::LogLevel, base::LogArea, std::string_view) {});
   Ram ram;
-  devices::OpenEth eth({events, log}, ram);
+  base::Tracer tracer;
+  devices::OpenEth eth({events, log, tracer}, ram);
   Echo echo(eth);
   eth.connect(&echo);
   std::vector<std::uint8_t> waiting(64, 0xff);

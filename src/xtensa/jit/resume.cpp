@@ -39,6 +39,11 @@ void Translator::return_from_call() {
 }
 
 void Translator::return_from_exception(const Instruction& in) {
+  take_up(in);
+  if (core_.tracer_ != nullptr) core_.trace_return(in.op, static_cast<unsigned>(in.imm));
+}
+
+void Translator::take_up(const Instruction& in) {
   State& state = core_.state_;
   switch (in.op) {
     case Op::RFDE:

@@ -146,6 +146,7 @@ class Translator {
   bool are_plain(std::uint32_t address, std::uint32_t size, std::uint8_t needed) const;
   void return_from_call();
   void return_from_exception(const Instruction& in);
+  void take_up(const Instruction& in);  // what that has left
   const void* translate(std::uint32_t pc, Mode mode);
   void flush();
   void forget_ways();

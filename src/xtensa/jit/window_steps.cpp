@@ -44,6 +44,9 @@ std::uint32_t load_word(const std::uint8_t* at) {
 bool Translator::takes_window_step(unsigned handler) {
   const State& state = core_.state_;
   if (core_.attention_ != 0) return false;
+  // Who wants to know of windows and their handlers gets to see them.
+  if (core_.traces(base::TraceEvent::cpu_window) || core_.traces(base::TraceEvent::cpu_window_return))
+    return false;
   if ((state.interrupt & (state.intenable | kNmiLine)) != 0 && core_.interrupt_ready()) return false;
   if (!handlers_.known || handlers_.vecbase != state.vecbase) look_at_window_handlers();
   return (handlers_.usual >> handler & 1) != 0;

@@ -110,8 +110,13 @@ std::expected<std::string, std::string> parse_log(const std::string& text) {
   return text;
 }
 
+std::expected<std::string, std::string> parse_any(const std::string& text) {
+  return text;
+}
+
 // What can only be said of the options together.
 std::string problem_of(const host::SessionOptions& options) {
+  if (options.lists_events()) return {};
   if (options.demo && !options.image.empty()) return "name an image or --demo, not both";
   if (!options.demo && options.image.empty())
     return "which image? Name a flash image or a build folder, or use --demo";
@@ -126,7 +131,8 @@ std::string problem_of(const host::SessionOptions& options) {
   if (options.net == host::NetMode::kNone && !options.publish.empty()) return "--publish needs --net user";
   auto on_stdio = std::ranges::count(options.serial, base::SerialSpec::Kind::kStdio, &base::SerialSpec::kind);
   if (on_stdio > 1) return "only one of --serial, --serial1 and --serial2 can be stdio";
-  for (const std::string* file : {&options.image, &options.rom, &options.efuse}) {
+  for (const std::string* file :
+       {&options.image, &options.rom, &options.efuse, &options.elf, &options.profile}) {
     if (!file->empty() && !fs::exists(*file, error)) {
       return fmt::format("{}: {}", *file, error ? error.message() : "No such file or directory");
     }
@@ -204,6 +210,41 @@ void add_options(CLI::App& command, host::SessionOptions& options) {
       "--perf-map", options.perf_map,
       "Write /tmp/perf-PID.map, from which `perf report` knows the guest's functions; their names "
       "come from NAME.elf beside NAME.bin");
+  add_repeatable(command, "--trace", options.trace.patterns,
+                 "Tell of the events that match, -PATTERN: no longer of these; `--trace help` lists them; "
+                 "events=FILE: a file of patterns, one a line",
+                 "PATTERN[,...]", parse_any)
+      ->group("Tracing");
+  command.add_option("--trace-file", options.trace.file, "Where to (default: standard error)")
+      ->type_name("FILE")
+      ->group("Tracing");
+  add_choice<debug::TraceFormat>(command, "--trace-format", options.trace.format,
+                                 "Lines as QEMU's, lines of JSON, or a timeline for ui.perfetto.dev, which "
+                                 "needs no --trace (default: text)",
+                                 {{"text", debug::TraceFormat::kText},
+                                  {"json", debug::TraceFormat::kJson},
+                                  {"perfetto", debug::TraceFormat::kPerfetto}})
+      ->group("Tracing");
+  command
+      .add_option("--elf", options.elf,
+                  "The program's ELF file, for the names of its tasks (default: NAME.elf beside NAME.bin)")
+      ->type_name("FILE")
+      ->group("Tracing");
+  command.add_option("--vcd", options.vcd, "Write the levels of all pads as a waveform, for GTKWave")
+      ->type_name("FILE")
+      ->group("Tracing");
+  command
+      .add_option(
+          "--profile", options.profile,
+          "Tell where the time goes: the functions of this ELF file that took most to standard error, "
+          "all stacks, folded, to --profile-file")
+      ->type_name("ELF")
+      ->group("Tracing");
+  command
+      .add_option("--profile-file", options.profile_file,
+                  "Where to (default: profile.folded); for flamegraph.pl or speedscope.app")
+      ->type_name("FILE")
+      ->group("Tracing");
   add_parsed(command, "--log", options.log,
              "The emulator's own messages: error, warn, info, debug or trace; then areas, such as unimp,net",
              "LEVEL[,AREA...]", parse_log);

@@ -135,6 +135,43 @@ TEST(RunCommand, TakesEveryOption) {
   EXPECT_EQ(options.log, "debug,unimp");
 }
 
+TEST(RunCommand, TakesWhatIsToBeTraced) {
+  Outcome outcome = run({"--demo", "--trace", "open_eth_*,-*_desc_*", "--trace", "reset", "--trace-file",
+                         "t.json", "--trace-format", "json"});
+  ASSERT_TRUE(outcome.options) << outcome.errors;
+  EXPECT_THAT(outcome.options->trace.patterns, ElementsAre("open_eth_*,-*_desc_*", "reset"));
+  EXPECT_EQ(outcome.options->trace.file, "t.json");
+  EXPECT_EQ(outcome.options->trace.format, debug::TraceFormat::kJson);
+  EXPECT_TRUE(outcome.options->trace.wanted());
+  EXPECT_FALSE(run({"--demo"}).options->trace.wanted());
+  EXPECT_TRUE(run({"--demo", "--trace-format", "perfetto"}).options->trace.wanted());
+  // A pattern takes one argument: what follows may be the image.
+  EXPECT_TRUE(run({"--trace", "reset", "--demo"}).options);
+  expect_refused({"--demo", "--trace-format", "xml"},
+                 "--trace-format: 'xml' is none of text, json, perfetto");
+  expect_refused({"--demo", "--elf", "/no/such.elf"}, "/no/such.elf: No such file or directory");
+}
+
+TEST(RunCommand, TakesWaveformAndProfile) {
+  image::test::TemporaryFolder folder;
+  const std::string elf = folder.write("program.elf", "x").string();
+  const Outcome outcome = run({"--demo", "--vcd", "pads.vcd", "--profile", elf, "--profile-file", "stacks"});
+  ASSERT_TRUE(outcome.options) << outcome.errors;
+  EXPECT_EQ(outcome.options->vcd, "pads.vcd");
+  EXPECT_EQ(outcome.options->profile, elf);
+  EXPECT_EQ(outcome.options->profile_file, "stacks");
+  EXPECT_EQ(run({"--demo"}).options->profile_file, "profile.folded");
+  expect_refused({"--demo", "--profile", "/no/such.elf"}, "/no/such.elf: No such file or directory");
+}
+
+// Without an image: nothing is run.
+TEST(RunCommand, ListsTheEventsWithoutAnImage) {
+  const Outcome outcome = run({"--trace", "help"});
+  ASSERT_TRUE(outcome.options) << outcome.errors;
+  EXPECT_TRUE(outcome.options->lists_events());
+  EXPECT_FALSE(run({"--demo", "--trace", "reset"}).options->lists_events());
+}
+
 TEST(RunCommand, NeedsOneThingToRun) {
   expect_refused({}, "which image?");
   expect_refused({"--demo", "flash.bin"}, "not both");

@@ -6,6 +6,7 @@
 #include "base/serial_backend.h"
 #include "cli/cli.h"
 #include "cli/exit_code.h"
+#include "debug/tracing.h"
 #include "host/session.h"
 #include "host/signal_watch.h"
 
@@ -13,6 +14,21 @@ namespace espalier::cli {
 namespace {
 
 using host::Session;
+
+// The events are those of the chip's devices, too: they come from a machine, which does not have to run.
+int list_events() {
+  esp32::MachineOptions options;
+  options.rom = std::make_shared<esp32::SharedRom>(rom::Rom());
+  constexpr std::uint32_t kFlash = 1 << 20;
+  auto flash = devices::FlashImage::create({}, kFlash);
+  if (!flash) return fail(flash.error());
+  options.flash = std::move(*flash);
+  options.engine = xtensa::Engine::kInterpreter;
+  auto machine = esp32::Machine::create(options);
+  if (!machine) return fail(machine.error());
+  fmt::print("{}", debug::list_trace_events((*machine)->tracer()));
+  return kDone;
+}
 
 int exit_code(Session& session, Session::End end, int signal) {
   switch (end) {
@@ -47,6 +63,7 @@ int exit_code(Session& session, Session::End end, int signal) {
 
 int run_machine(const host::SessionOptions& options) {
   base::ignore_sigpipe();
+  if (options.lists_events()) return list_events();
   base::EventLoop loop;
   host::SignalWatch signals(loop);  // from before the image is read: as PID 1 a process has no other end
   Session session(loop, options);
@@ -57,6 +74,7 @@ int run_machine(const host::SessionOptions& options) {
   while ((end = session.ended()) == Session::End::kNone && signals.signal() == 0)
     quiet = !loop.poll(session.advance(quiet));
   if (options.stats) fmt::print(stderr, "{}", session.stats());
+  fmt::print(stderr, "{}", session.profile_summary());
   if (auto closed = session.close(); !closed) {
     fail(closed.error());
     return kEmulatorFault;

@@ -8,10 +8,12 @@
 
 #include "devices/flash_persist.h"
 #include "host/boot_inputs.h"
+#include "host/program_files.h"
 #include "host/run_stats.h"
 #include "image/file.h"
 #include "image/flash_report.h"
 #include "net/publish.h"
+#include "rom/guest_program.h"
 
 namespace espalier::host {
 namespace {
@@ -207,12 +209,61 @@ std::expected<void, std::string> Session::open_perf_map() {
   return {};
 }
 
+std::expected<void, std::string> Session::open_trace() {
+  std::vector<image::ElfFile> programs;
+  if (options_.trace.wanted() || !options_.elf.empty()) {
+    auto loaded = load_programs(options_.image, options_.elf);
+    if (!loaded) return std::unexpected("--elf: " + loaded.error());
+    programs = std::move(*loaded);
+  }
+  auto tracing = debug::Tracing::start(*machine_, options_.trace, programs);
+  if (!tracing) return std::unexpected("--trace: " + tracing.error());
+  tracing_ = std::move(*tracing);
+  return {};
+}
+
+std::expected<void, std::string> Session::open_waveform() {
+  if (options_.vcd.empty()) return {};
+  auto vcd = debug::Vcd::start(*machine_, options_.vcd);
+  if (!vcd) return std::unexpected("--vcd: " + vcd.error());
+  vcd_ = std::move(*vcd);
+  return {};
+}
+
+std::expected<void, std::string> Session::open_profile() {
+  if (options_.profile.empty()) return {};
+  auto programs = load_programs({}, options_.profile);
+  if (!programs) return std::unexpected("--profile: " + programs.error());
+  auto file = debug::TraceFile::create(options_.profile_file);
+  if (!file) return std::unexpected("--profile-file: " + file.error());
+  profile_file_ = std::move(*file);
+  profile_file_->on_error([this](const std::string& line) {
+    machine_->log().error(base::LogArea::kGeneral, "the profile is not complete: {}", line);
+  });
+  const auto symbols = debug::FreeRtosSymbols::find(programs->front());
+  auto rom = options_.rom.empty() ? std::make_shared<image::ElfFile>(rom::guest_program()) : nullptr;
+  const auto name = [program = std::make_shared<image::ElfFile>(std::move(programs->front())),
+                     rom = std::move(rom)](std::uint32_t address) {
+    return function_name(*program, rom.get(), address);
+  };
+  profile_ = std::make_unique<debug::Profile>(*machine_, name, symbols);
+  return {};
+}
+
+std::string Session::profile_summary() const {
+  constexpr unsigned kFunctions = 15;
+  return profile_ ? profile_->summary(kFunctions) : std::string();
+}
+
 std::expected<void, std::string> Session::open() {
   if (auto ok = open_machine(); !ok) return ok;
   if (auto ok = open_network(); !ok) return ok;
   if (auto ok = open_serial_ports(); !ok) return ok;
   if (auto ok = open_perf_map(); !ok) return ok;
   if (auto ok = open_capture(); !ok) return ok;
+  if (auto ok = open_trace(); !ok) return ok;
+  if (auto ok = open_waveform(); !ok) return ok;
+  if (auto ok = open_profile(); !ok) return ok;
   if (options_.timeout_seconds)
     deadline_ns_ = base::EventLoop::now_ns() + static_cast<std::uint64_t>(*options_.timeout_seconds * 1e9);
   return {};
@@ -293,6 +344,12 @@ Session::End Session::ended() {
 }
 
 std::expected<void, std::string> Session::close() {
+  if (tracing_) tracing_->finish();
+  if (vcd_) vcd_->finish();
+  if (profile_) {
+    profile_file_->write(profile_->folded());
+    profile_file_->flush();
+  }
   for (auto& port : serial_) port->drain(kDrainTime);
   if (flash_mirror_) return flash_mirror_->sync();
   if (!options_.persist) return {};

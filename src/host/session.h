@@ -9,7 +9,10 @@
 
 #include "base/event_loop.h"
 #include "base/serial_backend.h"
+#include "debug/profile.h"
 #include "debug/run_control.h"
+#include "debug/tracing.h"
+#include "debug/vcd.h"
 #include "devices/flash_persist.h"
 #include "esp32/machine.h"
 #include "host/console_watch.h"
@@ -66,6 +69,8 @@ class Session {
   void unplug_network();
   // The next of --until that has not appeared; empty if all have.
   std::string missing() const { return until_.missing(); }
+  // What --profile prints beside its file; empty without one.
+  std::string profile_summary() const;
   // What --stats prints.
   std::string stats() const;
 
@@ -78,6 +83,9 @@ class Session {
   Result<void> open_network();
   Result<void> open_capture();
   Result<void> open_perf_map();
+  Result<void> open_trace();
+  Result<void> open_waveform();
+  Result<void> open_profile();
   void connect_network();
   bool congested() const;
   void sync_flash();
@@ -92,6 +100,10 @@ class Session {
   std::unique_ptr<PerfMap> perf_map_;
   std::unique_ptr<esp32::Machine> machine_;
   std::unique_ptr<debug::RunControl> control_;
+  std::unique_ptr<debug::Tracing> tracing_;
+  std::unique_ptr<debug::Vcd> vcd_;
+  std::unique_ptr<debug::TraceFile> profile_file_;
+  std::unique_ptr<debug::Profile> profile_;
   std::array<std::unique_ptr<base::SerialBackend>, 3> serial_;
   std::array<std::uint64_t, 3> last_output_{};  // instructions() when each UART sent its last byte
   std::array<bool, 3> input_waits_{};

@@ -1,6 +1,7 @@
 // What a machine with its host side is made of: a command line, parsed and checked, as plain values.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "base/serial_backend.h"
+#include "debug/tracing.h"
 #include "devices/efuse_values.h"
 #include "esp32/machine_clock.h"
 #include "net/publish.h"
@@ -54,7 +56,15 @@ struct SessionOptions {
   bool start_paused = false;                 // until RunControl::resume()
   bool stats = false;                        // print RunStats to standard error at the end
   bool perf_map = false;                     // tell `perf` of translated code
-  std::string log;                           // "LEVEL[,AREA...]", checked; empty: the default
+  debug::TraceOptions trace;
+  std::string vcd;      // file; empty: no waveform
+  std::string profile;  // the program's ELF file; empty: no profile
+  std::string profile_file = "profile.folded";
+  std::string elf;  // file; of the program, for the names of its tasks and functions
+  std::string log;  // "LEVEL[,AREA...]", checked; empty: the default
+
+  // `--trace help`: nothing is run.
+  bool lists_events() const { return std::ranges::find(trace.patterns, "help") != trace.patterns.end(); }
 };
 
 }  // namespace espalier::host

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "image/file.h"
+#include "rom/guest_program.h"
 #include "rom/native/natives.h"
 
 // rom.elf, the guest functions: built from src/rom/guest by the target guest_rom, checked in.
@@ -90,6 +91,11 @@ std::string describe(std::uint32_t address) {
   return offset ? fmt::format("{}+{:#x}", symbol->name, offset) : std::string(symbol->name);
 }
 
+// The embedded file is our own and tested: it parses.
+image::ElfFile guest_program() {
+  return image::ElfFile::parse(image::Bytes(espalier_rom_guest_elf, espalier_rom_guest_elf_end)).value();
+}
+
 void Rom::add_segments(const image::ElfFile& elf) {
   for (const auto& segment : elf.segments()) {
     const auto bytes = elf.data(segment);
@@ -103,9 +109,7 @@ void Rom::add_segments(const image::ElfFile& elf) {
 Rom::Rom() : built_in_(true) {
   code_.emplace_back(kCodeSize);
   data_.resize(kDataSize);
-  // The embedded file is our own and tested: it parses.
-  const auto elf =
-      image::ElfFile::parse(image::Bytes(espalier_rom_guest_elf, espalier_rom_guest_elf_end)).value();
+  const auto elf = guest_program();
   add_segments(elf);
 
   std::ranges::fill(native_, ~std::uint64_t{0});

@@ -27,7 +27,7 @@ int parse_and_run(const std::vector<std::string>& arguments, Runner run) {
   app.set_help_all_flag("--help-all", "Print the help of all commands and stop");
   app.get_formatter()->column_width(34);
   app.footer(
-      "`espalier COMMAND --help` tells more of a command.\n"
+      "`espalier COMMAND --help` tells more of a command; `espalier qemu --help` of QEMU's command line.\n"
       "Exit codes: 0 done, 1 an expectation failed, 2 bad usage or bad input, 3 fault of the emulator, 124 "
       "timeout.");
   Action action;

@@ -68,6 +68,9 @@ int run_machine(const host::SessionOptions& options) {
   host::SignalWatch signals(loop);  // from before the image is read: as PID 1 a process has no other end
   Session session(loop, options);
   if (auto ok = session.open(); !ok) return fail(ok.error());
+  for (unsigned n = 0; n < 3; ++n)
+    if (const std::string where = session.serial(n).where(); !where.empty())
+      fmt::print(stderr, "espalier: UART{} listens on {}\n", n, where);
 
   Session::End end;
   bool quiet = false;

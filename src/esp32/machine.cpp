@@ -249,8 +249,9 @@ Access Machine::fetch(Core& core, std::uint32_t address, std::uint8_t (&bytes)[4
   return bus_.fetch(core.index(), address, bytes);
 }
 
-void Machine::code_decoded(Core&, std::uint32_t address, std::uint32_t size) {
+void Machine::code_decoded(Core& core, std::uint32_t address, std::uint32_t size) {
   memory_.watch_code(address, size);
+  if (on_code_decoded_) on_code_decoded_(core.index(), address, size);
 }
 
 void Machine::trace_call(Core& core, std::uint32_t pc) {

@@ -111,6 +111,13 @@ class Machine final : private xtensa::Environment {
   // Called before each reset of the chip, or of the PRO CPU, is carried out; not for APP_CPU alone.
   void on_reset(std::function<void(devices::ResetCause)> observer) { on_reset_ = std::move(observer); }
 
+  // Called when a core decodes the instructions in [address, address + size), which it does again after they
+  // have changed. nullptr: nobody.
+  void on_code_decoded(
+      std::function<void(unsigned cpu, std::uint32_t address, std::uint32_t size)> observer) {
+    on_code_decoded_ = std::move(observer);
+  }
+
   // The whole state: guest memory, what has changed of the flash, cores, devices, time. Not the ROM, the
   // flash image and the options, which a machine that loads it has to be created with again. Between rounds
   // only.
@@ -172,6 +179,7 @@ class Machine final : private xtensa::Environment {
   Scheduler scheduler_;
   std::vector<PendingReset> pending_resets_;
   std::function<void(devices::ResetCause)> on_reset_;
+  std::function<void(unsigned, std::uint32_t, std::uint32_t)> on_code_decoded_;
   std::uint32_t resets_ = 0;
   std::uint64_t slow_accesses_ = 0;
   bool tracing_calls_ = false;

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <random>
 #include <utility>
 
@@ -10,6 +12,7 @@
 #include "host/boot_inputs.h"
 #include "host/program_files.h"
 #include "host/run_stats.h"
+#include "image/elf.h"
 #include "image/file.h"
 #include "image/flash_report.h"
 #include "net/publish.h"
@@ -43,10 +46,42 @@ Session::Session(base::EventLoop& loop, SessionOptions options)
 
 Session::~Session() = default;
 
+std::expected<void, std::string> Session::open_log(base::Logger& log) {
+  if (!options_.log_file.empty()) {
+    log_file_ = {std::fopen(options_.log_file.c_str(), "ae"), [](std::FILE* f) { f ? std::fclose(f) : 0; }};
+    if (!log_file_)
+      return std::unexpected(
+          fmt::format("{}: cannot write the log: {}", options_.log_file, std::strerror(errno)));
+    std::setvbuf(log_file_.get(), nullptr, _IOLBF, 0);
+    log = base::Logger([file = log_file_](base::LogLevel, base::LogArea, std::string_view message) {
+      fmt::print(file.get(), "{}\n", message);
+    });
+  }
+  return options_.log.empty() ? std::expected<void, std::string>() : log.configure(options_.log);
+}
+
+// As a debugger loads a program: its segments to where they are linked, PRO_CPU to its entry.
+std::expected<void, std::string> Session::load_kernel() {
+  if (options_.kernel.empty()) return {};
+  const auto elf = image::ElfFile::load(options_.kernel);
+  if (!elf) return std::unexpected(elf.error());
+  for (const image::ElfSegment& segment : elf->segments()) {
+    const image::ByteView data = elf->data(segment);
+    std::vector<std::uint8_t> bytes(data.begin(), data.end());
+    bytes.resize(segment.memory_size);
+    if (const std::size_t written = machine_->debug().write(0, segment.address, bytes);
+        written != bytes.size())
+      return std::unexpected(fmt::format("{}: there is no memory at {:#010x} to load it into",
+                                         options_.kernel,
+                                         segment.address + static_cast<std::uint32_t>(written)));
+  }
+  machine_->core(0).state().pc = elf->entry();
+  return {};
+}
+
 std::expected<void, std::string> Session::open_machine() {
   base::Logger log;
-  if (!options_.log.empty())
-    if (auto ok = log.configure(options_.log); !ok) return ok;
+  if (auto ok = open_log(log); !ok) return ok;
   auto image = load_image(options_);
   if (!image) return std::unexpected(image.error());
   if (!options_.any_flash)
@@ -88,7 +123,7 @@ std::expected<void, std::string> Session::open_machine() {
     if (!mirror) return std::unexpected(mirror.error());
     flash_mirror_ = std::move(*mirror);
   }
-  if (!options_.efuse.empty())
+  if (!options_.efuse.empty() && !options_.efuse_read_only)
     machine_->chip().efuse.on_burn([this](const devices::EfuseValues& values) {
       const auto bytes = devices::efuse_file_of(values);
       if (auto ok = image::write_file(options_.efuse, bytes); !ok)
@@ -118,7 +153,6 @@ std::expected<void, std::string> Session::open_serial_ports() {
     });
     uart.on_receive_ready = [port] { port->resume_input(); };
     port->on_leave([this](base::SerialBackend::Leave) { leaving_ = true; });
-    if (!port->where().empty()) fmt::print(stderr, "espalier: UART{} listens on {}\n", n, port->where());
   }
   return {};
 }
@@ -257,6 +291,7 @@ std::string Session::profile_summary() const {
 
 std::expected<void, std::string> Session::open() {
   if (auto ok = open_machine(); !ok) return ok;
+  if (auto ok = load_kernel(); !ok) return ok;
   if (auto ok = open_network(); !ok) return ok;
   if (auto ok = open_serial_ports(); !ok) return ok;
   if (auto ok = open_perf_map(); !ok) return ok;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstdio>
 #include <expected>
 #include <memory>
 #include <string>
@@ -60,6 +61,7 @@ class Session {
   // After open():
   esp32::Machine& machine() { return *machine_; }
   debug::RunControl& control() { return *control_; }
+  const base::SerialBackend& serial(unsigned n) const { return *serial_[n]; }
   net::SlirpNetwork* network() { return network_.get(); }  // nullptr: not NetMode::kUser
   // The name by which monitors know the network.
   const std::string& network_id() const { return network_id_; }
@@ -79,6 +81,8 @@ class Session {
   using Result = std::expected<T, std::string>;
 
   Result<void> open_machine();
+  Result<void> open_log(base::Logger& log);
+  Result<void> load_kernel();
   Result<void> open_serial_ports();
   Result<void> open_network();
   Result<void> open_capture();
@@ -98,6 +102,7 @@ class Session {
   ConsoleWatch until_;
   image::FlashImage image_;
   std::unique_ptr<PerfMap> perf_map_;
+  std::shared_ptr<std::FILE> log_file_;
   std::unique_ptr<esp32::Machine> machine_;
   std::unique_ptr<debug::RunControl> control_;
   std::unique_ptr<debug::Tracing> tracing_;

@@ -51,7 +51,9 @@ struct SessionOptions {
   bool any_flash = false;                   // boot even if the flash holds nothing bootable; no image: blank
   std::optional<std::uint32_t> strapping;   // levels of the strapping pins (GPIO_STRAP_REG)
   bool timer_group_watchdogs = true;
-  std::string kernel;  // ELF whose segments are loaded and whose entry PRO_CPU starts at
+  bool efuse_read_only = false;  // what the firmware burns is not written to `efuse`
+  std::string log_file;          // of the machine's log; empty: standard error
+  std::string kernel;            // ELF whose segments are loaded and whose entry PRO_CPU starts at
   std::optional<std::uint32_t> reset_limit;  // stop when the chip resets for this many-and-first time
   bool start_paused = false;                 // until RunControl::resume()
   bool stats = false;                        // print RunStats to standard error at the end

@@ -143,6 +143,7 @@ TEST_P(DebugPortTest, AWatchedStoreStopsBehindIt) {
 TEST_P(DebugPortTest, AWatchedLoadAndAccess) {
   start(1, kStores);
   machine->debug().hold(0, true);
+  for (int n = 0; n < 20; ++n) machine->run_round();  // hot
   machine->debug().set_watchpoints({{kData + 11, 1, true, false}});
   ASSERT_TRUE(run_to_stop());
   expect_stop(1, DebugStop::Kind::kWatchpoint, kCode + 9);

@@ -244,8 +244,10 @@ std::uint8_t MemoryMap::attributes_of(unsigned cpu, std::uint32_t address) const
   if (!(data & kMayWrite)) bits &= ~(kPageStore32 | kPageStoreNarrow);
   if (!(rights(view.instruction_region[address >> 29]) & kMayExecute)) bits &= ~kPageFetch;
   if (!watched_.empty()) {
-    if (watched(address, &WatchedRange::load)) bits &= ~(kPageLoad32 | kPageLoadNarrow);
-    if (watched(address, &WatchedRange::store)) bits &= ~(kPageStore32 | kPageStoreNarrow);
+    // What the host may write it may also read: stores have to go, too.
+    constexpr std::uint8_t kStores = kPageStore32 | kPageStoreNarrow;
+    if (watched(address, &WatchedRange::load)) bits &= ~(kPageLoad32 | kPageLoadNarrow | kStores);
+    if (watched(address, &WatchedRange::store)) bits &= ~kStores;
   }
   return bits;
 }

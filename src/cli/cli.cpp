@@ -21,7 +21,7 @@ std::string one_line(std::string text) {
   return text;
 }
 
-int parse_and_run(const std::vector<std::string>& arguments, Runner run) {
+int parse_and_run(const std::vector<std::string>& arguments, const Runner& run) {
   CLI::App app("Runs unmodified ESP32 firmware on a PC or in a container.", "espalier");
   app.set_version_flag("--version", "espalier " ESPALIER_VERSION, "Print the version and stop");
   app.set_help_all_flag("--help-all", "Print the help of all commands and stop");
@@ -31,7 +31,10 @@ int parse_and_run(const std::vector<std::string>& arguments, Runner run) {
       "Exit codes: 0 done, 1 an expectation failed, 2 bad usage or bad input, 3 fault of the emulator, 124 "
       "timeout.");
   Action action;
-  if (run) add_run_command(app, action, std::move(run));
+  if (run) {
+    add_run_command(app, action, run);
+    add_debug_command(app, action, run);
+  }
   add_image_command(app, action);
   add_disasm_command(app, action);
   try {
@@ -55,7 +58,7 @@ int fail(const std::string& text) {
 
 int run_cli(const std::vector<std::string>& arguments, Runner run) {
   try {
-    return parse_and_run(arguments, std::move(run));
+    return parse_and_run(arguments, run);
   } catch (const std::exception& error) {
     fmt::print(stderr, "espalier: fault of the emulator: {}\n", one_line(error.what()));
   } catch (...) {

@@ -204,6 +204,14 @@ void add_options(CLI::App& command, host::SessionOptions& options) {
   add_parsed(command, "--reset-limit", options.reset_limit,
              "Stop instead of resetting the chip more often than this", "N", parse_count)
       ->group("Machine");
+  add_parsed(command, "--gdb", options.gdb,
+             "Let GDB connect: `target remote` (default address: 127.0.0.1; port 0: any)", "[ADDR:]PORT",
+             debug::parse_gdb_address)
+      ->group("Debugger");
+  command
+      .add_flag("--gdb-wait", options.start_paused,
+                "Wait with the first instruction until GDB continues; --gdb 1234 unless it says otherwise")
+      ->group("Debugger");
   command.add_flag("--stats", options.stats,
                    "At the end, print what the machine has executed and where the time went");
   command.add_flag(
@@ -226,8 +234,10 @@ void add_options(CLI::App& command, host::SessionOptions& options) {
                                   {"perfetto", debug::TraceFormat::kPerfetto}})
       ->group("Tracing");
   command
-      .add_option("--elf", options.elf,
-                  "The program's ELF file, for the names of its tasks (default: NAME.elf beside NAME.bin)")
+      .add_option(
+          "--elf", options.elf,
+          "The program's ELF file, for its tasks, in traces and as GDB's threads (default: NAME.elf beside "
+          "NAME.bin)")
       ->type_name("FILE")
       ->group("Tracing");
   command.add_option("--vcd", options.vcd, "Write the levels of all pads as a waveform, for GTKWave")
@@ -269,20 +279,38 @@ std::expected<devices::MacAddress, std::string> parse_mac(std::string_view text)
   return mac;
 }
 
-void add_run_command(CLI::App& app, Action& action, Runner run) {
+namespace {
+
+void add_command(CLI::App& app, Action& action, const Runner& run, const std::string& name,
+                 const std::string& what, bool debugs) {
   auto options = std::make_shared<host::SessionOptions>();
-  CLI::App* command = app.add_subcommand("run", "Boot a flash image, a build folder or the demo");
+  CLI::App* command = app.add_subcommand(name, what);
   add_options(*command, *options);
   command->footer(
       "The guest's console is standard output, byte for byte; what the emulator itself has to say goes to "
       "standard "
       "error.");
-  command->callback([options, &action, run = std::move(run)] {
+  command->callback([options, &action, run, debugs] {
+    if (debugs) options->start_paused = true;
+    // QEMU's -s listens there, too.
+    if (options->start_paused && !options->gdb) options->gdb = debug::GdbAddress{.port = 1234};
     action = [options, run] {
       if (std::string problem = problem_of(*options); !problem.empty()) return fail(problem);
       return run(*options);
     };
   });
+}
+
+}  // namespace
+
+void add_run_command(CLI::App& app, Action& action, const Runner& run) {
+  add_command(app, action, run, "run", "Boot a flash image, a build folder or the demo", false);
+}
+
+void add_debug_command(CLI::App& app, Action& action, const Runner& run) {
+  add_command(app, action, run, "debug",
+              "Boot it, but wait at the first instruction for GDB; the command that connects it is printed",
+              true);
 }
 
 }  // namespace espalier::cli

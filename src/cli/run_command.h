@@ -1,4 +1,4 @@
-// espalier run IMAGE: the command line only; run_machine.h does the work.
+// espalier run IMAGE, espalier debug IMAGE: the command line only; run_machine.h does the work.
 #pragma once
 
 #include <expected>
@@ -15,7 +15,9 @@ class App;
 namespace espalier::cli {
 
 // `run` is what the command does with its options.
-void add_run_command(CLI::App& app, Action& action, Runner run);
+void add_run_command(CLI::App& app, Action& action, const Runner& run);
+// The same with --gdb-wait.
+void add_debug_command(CLI::App& app, Action& action, const Runner& run);
 
 // Six bytes in hexadecimal with ':' or '-' between; not a group address, which no interface can have.
 std::expected<devices::MacAddress, std::string> parse_mac(std::string_view text);

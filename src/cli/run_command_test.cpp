@@ -47,6 +47,39 @@ TEST(RunCommand, StatsAreAskedFor) {
   EXPECT_TRUE(outcome.options->stats);
 }
 
+TEST(RunCommand, TheDebuggersDoor) {
+  Outcome outcome = run({"--demo"});
+  ASSERT_TRUE(outcome.options) << outcome.errors;
+  EXPECT_FALSE(outcome.options->gdb);
+  EXPECT_FALSE(outcome.options->start_paused);
+  outcome = run({"--demo", "--gdb", "0.0.0.0:3333"});
+  ASSERT_TRUE(outcome.options) << outcome.errors;
+  EXPECT_EQ(outcome.options->gdb, (debug::GdbAddress{"0.0.0.0", 3333}));
+  EXPECT_FALSE(outcome.options->start_paused);
+  outcome = run({"--demo", "--gdb-wait"});
+  ASSERT_TRUE(outcome.options) << outcome.errors;
+  EXPECT_EQ(outcome.options->gdb, (debug::GdbAddress{"127.0.0.1", 1234}));
+  EXPECT_TRUE(outcome.options->start_paused);
+  outcome = run({"--demo", "--gdb-wait", "--gdb", "0"});
+  ASSERT_TRUE(outcome.options) << outcome.errors;
+  EXPECT_EQ(outcome.options->gdb, (debug::GdbAddress{"127.0.0.1", 0}));
+  expect_refused({"--demo", "--gdb", "here:1"}, "'here:1'");
+  expect_refused({"--demo", "--gdb", "70000"}, "'70000'");
+  expect_refused({"--demo", "--gdb", "0", "--elf", "/nowhere/a.elf"}, "/nowhere/a.elf");
+}
+
+TEST(DebugCommand, WaitsForADebugger) {
+  std::optional<host::SessionOptions> options;
+  const int code = run_cli({"debug", "--demo", "--gdb", "0"}, [&](const host::SessionOptions& parsed) {
+    options = parsed;
+    return 7;
+  });
+  EXPECT_EQ(code, 7);
+  ASSERT_TRUE(options);
+  EXPECT_TRUE(options->start_paused);
+  EXPECT_EQ(options->gdb, (debug::GdbAddress{"127.0.0.1", 0}));
+}
+
 TEST(RunCommand, Defaults) {
   Outcome outcome = run({"--demo"});
   ASSERT_TRUE(outcome.options) << outcome.errors;

@@ -76,6 +76,7 @@ Machine::Machine(const MachineOptions& options, base::Logger log,
       flash_(std::move(flash)),
       device_bus_(log_, tracer_),
       bus_(memory_, device_bus_, log_),
+      debug_(memory_, device_bus_),
       chip_(std::make_unique<Chip>(devices::Context{events_, log_, tracer_}, bus_, *flash_, memory_.psram(),
                                    options.chip)),
       windows_(std::make_unique<CacheWindows>(chip_->dport, chip_->cache_mmu, *flash_, memory_)),
@@ -101,6 +102,7 @@ Machine::Machine(const MachineOptions& options, base::Logger log,
 Machine::~Machine() = default;
 
 void Machine::connect() {
+  debug_.connect({cores_[0].get(), cores_[1].get()});
   chip_->mount(device_bus_);
   for (unsigned cpu = 0; cpu < cores_.size(); ++cpu) {
     for (unsigned line = 0; line < devices::InterruptMatrix::kLines; ++line)
@@ -143,6 +145,7 @@ Machine::Progress Machine::run_round() {
     return halt_ ? Progress::kStopped : Progress::kRan;  // whoever drives the machine may want to stop here
   }
   const bool ran = scheduler_.round();
+  debug_.deliver();
   if (halt_) return Progress::kStopped;
   return ran || !pending_resets_.empty() ? Progress::kRan : Progress::kIdle;
 }
@@ -237,12 +240,16 @@ std::size_t Machine::peek(unsigned cpu, std::uint32_t address, std::span<std::ui
 
 Access Machine::load(Core& core, std::uint32_t address, unsigned size, std::uint32_t& value) {
   ++slow_accesses_;
-  return bus_.load(core.index(), address, size, value);
+  const Access access = bus_.load(core.index(), address, size, value);
+  if (access.ok) debug_.accessed(core, address, size, false);
+  return access;
 }
 
 Access Machine::store(Core& core, std::uint32_t address, unsigned size, std::uint32_t value) {
   ++slow_accesses_;
-  return bus_.store(core.index(), address, size, value);
+  const Access access = bus_.store(core.index(), address, size, value);
+  if (access.ok) debug_.accessed(core, address, size, true);
+  return access;
 }
 
 Access Machine::fetch(Core& core, std::uint32_t address, std::uint8_t (&bytes)[4]) {
@@ -279,6 +286,15 @@ void Machine::compare_changed(Core& core, unsigned n) {
   const std::uint32_t ccount = static_cast<std::uint32_t>(cycles) + core.state().ccount_offset;
   const std::uint32_t left = core.state().ccompare[n] - ccount;
   timer->arm(clock_.time_of_cycle(cycles + (left == 0 ? std::uint64_t{1} << 32 : left)));
+}
+
+// IBREAK, DBREAK and ICOUNT are the guest's, SIMCALL nobody's.
+bool Machine::debug_break(Core& core, std::uint32_t debug_cause) {
+  return (debug_cause & (xtensa::kDebugBreak | xtensa::kDebugBreakN)) != 0 && debug_.break_instruction(core);
+}
+
+void Machine::debugger_stop(Core& core, xtensa::DebuggerEvent event) {
+  debug_.stopped(core, event);
 }
 
 namespace {

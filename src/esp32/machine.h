@@ -19,6 +19,7 @@
 #include "devices/flash_storage.h"
 #include "esp32/cache_windows.h"
 #include "esp32/chip.h"
+#include "esp32/debug_port.h"
 #include "esp32/machine_clock.h"
 #include "esp32/memory_map.h"
 #include "esp32/scheduler.h"
@@ -99,6 +100,7 @@ class Machine final : private xtensa::Environment {
   // Loads and stores of the cores that were not plain memory: registers, protected or watched pages.
   std::uint64_t slow_accesses() const { return slow_accesses_; }
   Scheduler& scheduler() { return scheduler_; }
+  DebugPort& debug() { return debug_; }
 
   // What core `cpu` would read from `address` on, with none of what reading does: registers by their peek().
   // Returns how many bytes there are, from the front.
@@ -157,6 +159,8 @@ class Machine final : private xtensa::Environment {
   }
   std::uint64_t cycles(const xtensa::Core& core) override;
   void compare_changed(xtensa::Core& core, unsigned n) override;
+  bool debug_break(xtensa::Core& core, std::uint32_t debug_cause) override;
+  void debugger_stop(xtensa::Core& core, xtensa::DebuggerEvent event) override;
   std::uint32_t read_external(xtensa::Core& core, std::uint32_t address) override;
   void write_external(xtensa::Core& core, std::uint32_t address, std::uint32_t value) override;
   void region_changed(xtensa::Core& core, unsigned region) override;
@@ -172,6 +176,7 @@ class Machine final : private xtensa::Environment {
   std::unique_ptr<devices::FlashStorage> flash_;
   DeviceBus device_bus_;
   SystemBus bus_;
+  DebugPort debug_;
   std::unique_ptr<Chip> chip_;
   std::unique_ptr<CacheWindows> windows_;
   std::array<std::array<std::unique_ptr<base::Timer>, 3>, 2> compare_timers_;

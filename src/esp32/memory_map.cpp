@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <system_error>
+#include <utility>
 
 namespace espalier::esp32 {
 namespace {
@@ -60,6 +61,10 @@ unsigned rights(std::uint8_t attribute) {
   return kRights[attribute & 15];
 }
 
+bool in_rom(std::uint32_t address) {
+  return address - kRomCode < kRomCodeSize || address - kRomData < kRomDataSize;
+}
+
 bool in_flash_window(std::uint32_t address) {
   return address - kDromBase < kDromSize || (address >= kIromBase && address < kIromEnd);
 }
@@ -89,11 +94,13 @@ struct MemoryMap::View {
   // PSRAM's window shows.
   std::array<WindowPage, 64> drom;
   std::array<WindowPage, 192> irom;
-  std::array<bool, 128> psram{};
+  static constexpr std::uint32_t kNoPsram = ~0u;
+  std::array<std::uint32_t, 128> psram;  // offset in PSRAM
 
   View() {
     instruction_region.fill(2);
     data_region.fill(2);
+    psram.fill(kNoPsram);
   }
   ~View() {
     munmap(base - xtensa::kGuardSize, kReservation + 2 * xtensa::kGuardSize);
@@ -168,7 +175,7 @@ void MemoryMap::map_flash(unsigned cpu, std::uint32_t address, WindowPage page) 
 void MemoryMap::map_psram(unsigned cpu, std::uint32_t address, bool present, std::uint32_t psram_offset) {
   const std::uint32_t start = address & ~(kPsramPage - 1);
   present = present && psram_size_ > 0 && psram_offset + kPsramPage <= psram_size_;
-  views_[cpu]->psram[(start - kPsramBase) / kPsramPage] = present;
+  views_[cpu]->psram[(start - kPsramBase) / kPsramPage] = present ? psram_offset : View::kNoPsram;
   map_fixed(cpu, start, kPsramPage, present ? ram_.fd() : -1, kPsramOffset + psram_offset, true);
   refresh(cpu, start, kPsramPage, true);
 }
@@ -193,7 +200,7 @@ void MemoryMap::set_cache_buses(unsigned cpu, std::uint8_t enabled) {
     if (view.irom[i].fd >= 0) refresh(cpu, first, start + kFlashPage - first);
   }
   for (unsigned i = 0; i < view.psram.size(); ++i)
-    if (view.psram[i]) refresh(cpu, kPsramBase + i * kPsramPage, kPsramPage);
+    if (view.psram[i] != View::kNoPsram) refresh(cpu, kPsramBase + i * kPsramPage, kPsramPage);
 }
 
 void MemoryMap::set_regions(unsigned cpu, std::span<const std::uint8_t, 8> instruction,
@@ -222,7 +229,7 @@ std::uint8_t MemoryMap::attributes_of(unsigned cpu, std::uint32_t address) const
         drom ? view.drom[(address - kDromBase) / kFlashPage] : view.irom[(address - kRomCode) / kFlashPage];
     if (view.window_on(address) && page.fd >= 0) bits = kPageLoad32 | (drom ? kPageLoadNarrow : kPageFetch);
   } else if (address - kPsramBase < kPsramSize) {
-    if (view.window_on(address) && view.psram[(address - kPsramBase) / kPsramPage])
+    if (view.window_on(address) && view.psram[(address - kPsramBase) / kPsramPage] != View::kNoPsram)
       bits = kPageLoad32 | kPageLoadNarrow | kPageStore32 | kPageStoreNarrow;
   } else if (const Segment* s = segment_at(address); s && s->straight) {
     bits = kPageLoad32 | kPageStore32;
@@ -236,7 +243,49 @@ std::uint8_t MemoryMap::attributes_of(unsigned cpu, std::uint32_t address) const
   if (!(data & kMayRead)) bits &= ~(kPageLoad32 | kPageLoadNarrow);
   if (!(data & kMayWrite)) bits &= ~(kPageStore32 | kPageStoreNarrow);
   if (!(rights(view.instruction_region[address >> 29]) & kMayExecute)) bits &= ~kPageFetch;
+  if (!watched_.empty()) {
+    // What the host may write it may also read: stores have to go, too.
+    constexpr std::uint8_t kStores = kPageStore32 | kPageStoreNarrow;
+    if (watched(address, &WatchedRange::load)) bits &= ~(kPageLoad32 | kPageLoadNarrow | kStores);
+    if (watched(address, &WatchedRange::store)) bits &= ~kStores;
+  }
   return bits;
+}
+
+bool MemoryMap::watched(std::uint32_t page, bool WatchedRange::*access) const {
+  return std::ranges::any_of(watched_, [&](const WatchedRange& range) {
+    return range.*access && range.address >> 12 <= page >> 12 &&
+           page >> 12 <= (range.address + (range.size - 1)) >> 12;
+  });
+}
+
+void MemoryMap::set_watched(std::vector<WatchedRange> watched) {
+  const std::vector<WatchedRange> before = std::exchange(watched_, std::move(watched));
+  for (const auto* ranges : {&before, &std::as_const(watched_)})
+    for (const WatchedRange& range : *ranges)
+      for (unsigned cpu = 0; cpu < views_.size(); ++cpu) refresh(cpu, range.address, range.size, true);
+}
+
+bool MemoryMap::watches_by_interpreter() const {
+  return std::ranges::any_of(watched_, [](const WatchedRange& range) {
+    const std::uint32_t last = range.address + (range.size - 1);
+    const auto touches = [&](std::uint32_t begin, std::uint32_t end) {
+      return range.address < end && last >= begin;
+    };
+    return range.load &&
+           (touches(kDromBase, kDromBase + kDromSize) || touches(kRomData, kRomData + kRomDataSize) ||
+            touches(kRomCode, kIromEnd) || touches(kRtcSlow, kRtcSlow + kRtcSlowSize));
+  });
+}
+
+const std::uint8_t* MemoryMap::peek(unsigned cpu, std::uint32_t address) {
+  if (in_sram1_code(address)) address = sram1_data_address(address);
+  // RAM is read by another mapping; of these the protection has to allow it.
+  const bool by_view = in_rom(address) || in_flash_window(address);
+  if (by_view && xtensa::host_protection(views_[cpu]->attributes[address >> 12]) == 0 &&
+      !watched(address, &WatchedRange::load))
+    return nullptr;
+  return plain(cpu, address);
 }
 
 // The host's protection follows the attributes. Where memory has just been `mapped` it may be anything.
@@ -253,7 +302,10 @@ void MemoryMap::refresh(unsigned cpu, std::uint32_t address, std::uint32_t size,
   };
   for (std::uint32_t page = address >> 12; page <= last; ++page) {
     const std::uint8_t bits = attributes_of(cpu, page << 12);
-    const int wanted = xtensa::host_protection(bits);
+    int wanted = xtensa::host_protection(bits);
+    // The slow path reads these through the view.
+    const std::uint32_t at = page << 12;
+    if ((in_rom(at) || in_flash_window(at)) && watched(at, &WatchedRange::load)) wanted |= PROT_READ;
     if (mapped || wanted != xtensa::host_protection(view.attributes[page])) {
       if (length == 0 || wanted != protection || run + length != page) {
         protect();
@@ -287,12 +339,14 @@ bool MemoryMap::allowed(unsigned cpu, std::uint32_t address, Right right) const 
 
 std::uint8_t* MemoryMap::plain(unsigned cpu, std::uint32_t address) {
   View& view = *views_[cpu];
-  if (address - kRomCode < kRomCodeSize || address - kRomData < kRomDataSize) return view.base + address;
+  if (in_rom(address)) return view.base + address;
   if (in_flash_window(address))
     return view.window_on(address) && view.flash_page(address).fd >= 0 ? view.base + address : nullptr;
-  if (address - kPsramBase < kPsramSize)
-    return view.window_on(address) && view.psram[(address - kPsramBase) / kPsramPage] ? view.base + address
-                                                                                      : nullptr;
+  if (address - kPsramBase < kPsramSize) {
+    const std::uint32_t offset = view.psram[(address - kPsramBase) / kPsramPage];
+    if (!view.window_on(address) || offset == View::kNoPsram) return nullptr;
+    return ram_.data() + kPsramOffset + offset + address % kPsramPage;
+  }
   const Segment* s = segment_at(address);
   if (!s || !s->straight || (s->offset == kRtcFastOffset && cpu != 0)) return nullptr;
   // Not by the view: its pages may be protected, for translated code.

@@ -69,6 +69,12 @@ struct WindowPage {
   bool operator==(const WindowPage&) const = default;
 };
 
+// Accesses that are to come through load() and store(), whatever memory lies there.
+struct WatchedRange {
+  std::uint32_t address = 0, size = 0;  // not beyond the last address
+  bool load = false, store = false;
+};
+
 // The memory of one machine and both cores' views of it: two reservations of 4 GiB in which RAM, ROM and the
 // cache windows are mapped where the guest sees them, and the attribute bytes that say what may be done
 // there.
@@ -107,6 +113,9 @@ class MemoryMap {
   // Bytes that lie in plain memory for core `cpu`, whatever the page attributes hold back: the start of a run
   // and its length up to `size`; nullptr where there is none. SRAM1 on the instruction bus is not plain.
   std::uint8_t* plain(unsigned cpu, std::uint32_t address);
+  // One byte as core `cpu` would read it if it may, SRAM1 on the instruction bus included; nullptr where
+  // there is no memory.
+  const std::uint8_t* peek(unsigned cpu, std::uint32_t address);
   // True for RAM (not ROM, not flash) that `address` names through a straight alias.
   bool is_ram(std::uint32_t address) const;
   // True if only aligned 32-bit data accesses are possible there (the instruction bus).
@@ -122,6 +131,12 @@ class MemoryMap {
   // After a store of `size` bytes to RAM at `address` (any alias) by the slow path or by a device: drops code
   // decoded from those bytes.
   void stored(std::uint32_t address, std::uint32_t size);
+
+  // What a debugger watches from now on.
+  void set_watched(std::vector<WatchedRange> watched);
+  // Whether loads are watched where the host's protection cannot stop translated code: the memory has to stay
+  // readable, to be executed or since this program reads it through a core's view.
+  bool watches_by_interpreter() const;
 
   // External RAM's contents, for the chip on the SPI bus that answers to commands; empty where there is none.
   std::span<std::uint8_t> psram();
@@ -143,12 +158,14 @@ class MemoryMap {
                  bool writable);
   void refresh(unsigned cpu, std::uint32_t address, std::uint32_t size, bool mapped = false);
   std::uint8_t attributes_of(unsigned cpu, std::uint32_t page) const;
+  bool watched(std::uint32_t page, bool WatchedRange::*access) const;
 
   std::shared_ptr<const RomPages> rom_;
   std::uint32_t psram_size_;
   SharedPages ram_;
   Invalidate invalidate_;
   std::vector<Segment> segments_;
+  std::vector<WatchedRange> watched_;
   std::array<std::unique_ptr<View>, 2> views_;
   std::vector<std::uint64_t>
       code_;  // one word per 4 KiB of ram_: a bit for each granule that holds decoded code

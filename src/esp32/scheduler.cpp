@@ -76,7 +76,7 @@ void Scheduler::on_turn_end(const void* owner, TurnObserver observer) {
 }
 
 bool Scheduler::runnable(const xtensa::Core& core) {
-  return !core.halted() && (!core.waiting() || core.interrupt_ready());
+  return !core.halted() && !core.held() && (!core.waiting() || core.interrupt_ready());
 }
 
 // How far time may go on for a turn of so many cycles (realtime).
@@ -120,7 +120,9 @@ bool Scheduler::round() {
     if (realtime) clock_.set_limit(next == kNever ? kNever : limit(std::max(next, start), kCyclesBoth));
     return false;
   }
-  const Ticks cycles = turn_length(both);
+  // While one core is stepped the other does no more than it would on the chip.
+  const bool stepping = cores_[0]->stepping() || cores_[1]->stepping();
+  const Ticks cycles = stepping ? 1 : turn_length(both);
   const Ticks soonest = start + clock_.ticks_per_cycle();
   Ticks end = std::min(start + cycles * clock_.ticks_per_cycle(), std::max(next, soonest));
   if (realtime)
@@ -183,8 +185,8 @@ void Scheduler::run_core(xtensa::Core& core, Ticks start, Ticks& end, bool first
     // lone or first core's overrun moves the round's end; waiting cores sleep until then.
     if (first && interrupted_)
       end = std::max(start, local);
-    else if (first && local > end)
-      end = local;
+    else if (first && (local > end || core.held()))
+      end = std::max(local, start + clock_.ticks_per_cycle());  // a debugger has stopped it: the other, too
     // Where nobody is left to use the rest, it does not pass.
     const bool rest = local < end && !woken_ && (runnable(core) || runnable(other) || (both && first));
     if (first) first_reached_ = local;

@@ -22,10 +22,7 @@ std::vector<fs::path> binaries_of(const fs::path& image) {
   return files;
 }
 
-}  // namespace
-
-std::expected<std::vector<image::ElfFile>, std::string> load_programs(const fs::path& image,
-                                                                      const fs::path& elf) {
+std::vector<fs::path> program_paths(const fs::path& image, const fs::path& elf) {
   std::vector<fs::path> paths;
   if (!elf.empty()) {
     paths.push_back(elf);
@@ -36,6 +33,19 @@ std::expected<std::vector<image::ElfFile>, std::string> load_programs(const fs::
       if (fs::exists(path, error)) paths.push_back(std::move(path));
     }
   }
+  return paths;
+}
+
+}  // namespace
+
+std::filesystem::path program_path(const fs::path& image, const fs::path& elf) {
+  const std::vector<fs::path> paths = program_paths(image, elf);
+  return paths.empty() ? fs::path() : paths.front();
+}
+
+std::expected<std::vector<image::ElfFile>, std::string> load_programs(const fs::path& image,
+                                                                      const fs::path& elf) {
+  const std::vector<fs::path> paths = program_paths(image, elf);
   std::vector<image::ElfFile> programs;
   for (const fs::path& path : paths) {
     auto program = image::ElfFile::load(path);

@@ -17,6 +17,9 @@ namespace espalier::host {
 std::expected<std::vector<image::ElfFile>, std::string> load_programs(const std::filesystem::path& image,
                                                                       const std::filesystem::path& elf = {});
 
+// Where the application's is, of which load_programs() takes the first; empty if there is none.
+std::filesystem::path program_path(const std::filesystem::path& image, const std::filesystem::path& elf = {});
+
 // The function of a program, or of the mask ROM, that `address` lies in; empty if none is known. `rom` is the
 // built-in ROM's program, nullptr with a real one.
 std::string function_name(const image::ElfFile& program, const image::ElfFile* rom, std::uint32_t address);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <random>
 #include <utility>
 
@@ -35,6 +36,13 @@ constexpr std::uint64_t kReactionInstructions = 300'000;
 constexpr std::uint64_t kFlashInterval = 50'000'000;
 // How long the last output may take to leave once the machine has stopped.
 constexpr std::uint64_t kDrainTime = 2'000'000'000;
+
+// So that a shell takes it as it is.
+std::string shell_word(const std::string& text) {
+  std::string word = "'";
+  for (const char c : text) word += c == '\'' ? "'\\''" : std::string(1, c);
+  return word + "'";
+}
 
 }  // namespace
 
@@ -289,12 +297,29 @@ std::string Session::profile_summary() const {
   return profile_ ? profile_->summary(kFunctions) : std::string();
 }
 
+std::expected<void, std::string> Session::open_gdb() {
+  if (!options_.gdb) return {};
+  auto programs = load_programs(options_.demo ? "" : options_.image, options_.elf);
+  if (!programs) return std::unexpected("--elf: " + programs.error());
+  debug::GdbTarget target{.machine = *machine_, .control = *control_, .tasks = {}, .monitor = {}};
+  for (const image::ElfFile& program : *programs)
+    if (!target.tasks) target.tasks = debug::FreeRtos::find(program);
+  const std::string path = program_path(options_.image, options_.elf);
+  auto server = debug::GdbServer::create(loop_, std::move(target), *options_.gdb);
+  if (!server) return std::unexpected(server.error());
+  gdb_ = std::move(*server);
+  fmt::print(stderr, "espalier: xtensa-esp32-elf-gdb {}-ex 'target remote {}'\n",
+             path.empty() ? "" : shell_word(path) + " ", gdb_->where());
+  return {};
+}
+
 std::expected<void, std::string> Session::open() {
   if (auto ok = open_machine(); !ok) return ok;
   if (auto ok = load_kernel(); !ok) return ok;
   if (auto ok = open_network(); !ok) return ok;
   if (auto ok = open_serial_ports(); !ok) return ok;
   if (auto ok = open_perf_map(); !ok) return ok;
+  if (auto ok = open_gdb(); !ok) return ok;
   if (auto ok = open_capture(); !ok) return ok;
   if (auto ok = open_trace(); !ok) return ok;
   if (auto ok = open_waveform(); !ok) return ok;

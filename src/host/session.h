@@ -10,6 +10,7 @@
 
 #include "base/event_loop.h"
 #include "base/serial_backend.h"
+#include "debug/gdb_server.h"
 #include "debug/profile.h"
 #include "debug/run_control.h"
 #include "debug/tracing.h"
@@ -86,6 +87,7 @@ class Session {
   Result<void> open_serial_ports();
   Result<void> open_network();
   Result<void> open_capture();
+  Result<void> open_gdb();
   Result<void> open_perf_map();
   Result<void> open_trace();
   Result<void> open_waveform();
@@ -109,6 +111,7 @@ class Session {
   std::unique_ptr<debug::Vcd> vcd_;
   std::unique_ptr<debug::TraceFile> profile_file_;
   std::unique_ptr<debug::Profile> profile_;
+  std::unique_ptr<debug::GdbServer> gdb_;
   std::array<std::unique_ptr<base::SerialBackend>, 3> serial_;
   std::array<std::uint64_t, 3> last_output_{};  // instructions() when each UART sent its last byte
   std::array<bool, 3> input_waits_{};

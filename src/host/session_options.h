@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/serial_backend.h"
+#include "debug/gdb_address.h"
 #include "debug/tracing.h"
 #include "devices/efuse_values.h"
 #include "esp32/machine_clock.h"
@@ -56,6 +57,7 @@ struct SessionOptions {
   std::string kernel;            // ELF whose segments are loaded and whose entry PRO_CPU starts at
   std::optional<std::uint32_t> reset_limit;  // stop when the chip resets for this many-and-first time
   bool start_paused = false;                 // until RunControl::resume()
+  std::optional<debug::GdbAddress> gdb;      // where a debugger may connect
   bool stats = false;                        // print RunStats to standard error at the end
   bool perf_map = false;                     // tell `perf` of translated code
   debug::TraceOptions trace;

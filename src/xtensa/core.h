@@ -183,6 +183,15 @@ class Core {
   void step();
   void cancel_step() { step_level_ = 0; }
   bool stepping() const { return step_level_ != 0; }
+  // While it is held run() returns kHalted at once; during run() it ends that before the next instruction.
+  void hold(bool held) {
+    held_ = held;
+    if (held) request_stop();
+  }
+  bool held() const { return held_; }
+  // Translated code may do accesses that the page attributes do not allow, where the memory can be read since
+  // it is executed: without it each is looked at. No effect without a translator.
+  void allow_translation(bool allowed) { translation_allowed_ = allowed; }
 
   // Forgets decoded code that lies within [address, address + size).
   void invalidate_code(std::uint32_t address, std::uint32_t size);
@@ -239,6 +248,8 @@ class Core {
   bool waiting_ = false;
   std::uint32_t attention_ = 0;
   std::uint32_t wires_ = 0;  // levels of the external interrupt wires
+  bool held_ = false;
+  bool translation_allowed_ = true;
   std::unordered_set<std::uint32_t> breakpoints_;
   std::uint32_t vectors_ = 0;       // how often the core has gone to one
   std::uint32_t step_vectors_ = 0;  // the same when the stepped instruction began

@@ -276,6 +276,30 @@ TEST_P(DebuggerTest, ABreakpointInAHandlerEndsTheStep) {
   EXPECT_FALSE(core.stepping());
 }
 
+TEST_P(DebuggerTest, ABreakpointInAWindowHandlerIsMet) {
+  machine.load_program(R"(
+    again: movi a10, 20
+    call8 function
+    j again
+    .align 4
+    function: entry a1, 32
+    beqz a2, leave
+    addi a10, a2, -1
+    call8 function
+    leave: retw)");
+  machine.write32(core.a(1) - 12, kData + 0x1800);
+  EXPECT_EQ(core.run(100'000), Stop::kBudget);
+  for (const std::uint32_t handler : {kVecWindowOverflow8, kVecWindowUnderflow8 + 6}) {
+    core.set_breakpoint(kVectors + handler, true);
+    for (int n = 0; n < 5; ++n) {
+      ASSERT_EQ(core.run(100'000), Stop::kRequested);
+      EXPECT_EQ(state.pc, kVectors + handler);
+    }
+    core.set_breakpoint(kVectors + handler, false);
+    EXPECT_EQ(core.run(100'000), Stop::kBudget);
+  }
+}
+
 TEST_P(DebuggerTest, AStepCanBeCancelled) {
   machine.load_program("addi a2, a2, 1; addi a2, a2, 1");
   core.step();

@@ -46,7 +46,7 @@ Stop Core::Interpreter::run(std::uint64_t budget) {
   core.end_ = core.instructions();
   core.left_ = 0;
   core.attention_ &= ~std::uint32_t{kAttentionStop};
-  if (core.halted_) return Stop::kHalted;
+  if (core.halted_ || core.held_) return Stop::kHalted;
   Stop stop = Stop::kBudget;
   do {
     const std::uint64_t slice = std::min(budget, kSlice);
@@ -205,7 +205,7 @@ dispatch:
   if (core.attention_ != 0) {
     const bool stop = (core.attention_ & kAttentionStop) != 0;
     core.attention_ = 0;
-    if (core.halted_) return Stop::kHalted;
+    if (core.halted_ || core.held_) return Stop::kHalted;
     if (stop) return Stop::kRequested;
   }
   if (core.stepping() && core.step_ended()) return Stop::kRequested;

@@ -135,7 +135,7 @@ struct Core::Interpreter {
   bool may_translate() const {
     const State& state = core_.state_;
     return (state.ibreakenable | state.icountlevel) == 0 && !core_.watching_data() && !core_.stepping() &&
-           !executes_only(state);
+           core_.translation_allowed_ && !executes_only(state);
   }
   // To be called where LEND may have been written.
   void note_loop_end() {

@@ -12,6 +12,10 @@
 #include "cli/qemu/background.h"
 #include "cli/qemu/code_log.h"
 #include "cli/qemu/options.h"
+#include "host/monitor.h"
+#include "host/monitor_console.h"
+#include "host/mux.h"
+#include "host/qmp_server.h"
 #include "host/session.h"
 #include "host/signal_watch.h"
 
@@ -42,6 +46,8 @@ class Program {
  private:
   Result prepare();
   Result open();
+  Result connect_consoles();
+  Result open_monitors();
   void announce(const std::string& label, const base::SerialBackend& line) const;
   int loop();
   int fail(const std::string& text) const {
@@ -55,7 +61,14 @@ class Program {
   host::SignalWatch signals_{loop_};
   PidFile pidfile_;
   std::unique_ptr<CodeLog> code_log_;
+  // Of the serial port that shares its line with a monitor.
+  std::unique_ptr<host::Mux> mux_;
+  std::unique_ptr<host::Mux::Channel> mux_monitor_;
   std::unique_ptr<Session> session_;
+  std::unique_ptr<host::Monitor> monitor_;
+  std::vector<std::unique_ptr<base::SerialBackend>> monitor_lines_;
+  std::vector<std::unique_ptr<host::MonitorConsole>> monitor_consoles_;
+  std::vector<std::unique_ptr<host::QmpServer>> qmp_;
 };
 
 // What has to be settled before the machine is made.
@@ -79,13 +92,68 @@ void Program::announce(const std::string& label, const base::SerialBackend& line
   std::fflush(stdout);
 }
 
+// mon:DEVICE: the UART and a monitor on one line.
+Result Program::connect_consoles() {
+  for (unsigned n = 0; n < 3; ++n) {
+    if (!options_.serial[n].multiplexed) continue;
+    if (mux_) return std::unexpected("one serial port can share its line with the monitor, not several");
+    auto line = base::open_serial(loop_, options_.serial[n].line);
+    if (!line) return std::unexpected(line.error());
+    announce(fmt::format("serial{}", n), **line);
+    mux_ = std::make_unique<host::Mux>(std::move(*line), host::Mux::Options{
+                                                             .escape = 0x01,
+                                                             .on_exit = [this] { monitor_->execute("quit"); },
+                                                             .on_save = {},
+                                                         });
+    session_->connect_serial(n, mux_->add_channel());
+    mux_monitor_ = mux_->add_channel();
+  }
+  return {};
+}
+
+Result Program::open_monitors() {
+  host::MonitorOptions hooks{.name = options_.name};
+  hooks.trace_event = [this](std::string_view event, bool on) -> std::string {
+    const auto changed = session_->machine().tracer().apply(fmt::format("{}{}", on ? "" : "-", event));
+    return changed ? std::string() : changed.error() + "\n";
+  };
+  monitor_ = std::make_unique<host::Monitor>(*session_, std::move(hooks));
+  const auto warn = [&](const base::SerialSpec& line, std::string_view what) {
+    if (const std::string text = host::exposure_warning(line, what); !text.empty())
+      fmt::print(stderr, "{}: warning: {}\n", name_, text);
+  };
+  for (const CharDevice& device : options_.monitors) {
+    if (device.line.kind == base::SerialSpec::Kind::kNone) continue;
+    auto line = base::open_serial(loop_, device.line);
+    if (!line) return std::unexpected(line.error());
+    announce(fmt::format("compat_monitor{}", monitor_lines_.size()), **line);
+    warn(device.line, "the monitor");
+    monitor_consoles_.push_back(std::make_unique<host::MonitorConsole>(loop_, **line, *monitor_));
+    monitor_lines_.push_back(std::move(*line));
+  }
+  if (mux_monitor_) {
+    monitor_consoles_.push_back(std::make_unique<host::MonitorConsole>(loop_, *mux_monitor_, *monitor_));
+    mux_monitor_->on_focus([console = monitor_consoles_.back().get()](bool here) { console->focus(here); });
+  }
+  for (const CharDevice& device : options_.qmp) {
+    auto line = base::open_serial(loop_, device.line);
+    if (!line) return std::unexpected(line.error());
+    warn(device.line, "QMP");
+    qmp_.push_back(std::make_unique<host::QmpServer>(loop_, std::move(*line), *monitor_));
+  }
+  return {};
+}
+
 Result Program::open() {
   session_ = std::make_unique<Session>(loop_, options_.session);
+  if (auto ok = connect_consoles(); !ok) return ok;
   if (auto ok = session_->open(); !ok) return ok;
   debug::RunControl& control = session_->control();
   control.no_reboot(options_.no_reboot);
   control.no_shutdown(options_.no_shutdown);
-  for (unsigned n = 0; n < 3; ++n) announce(fmt::format("serial{}", n), session_->serial(n));
+  for (unsigned n = 0; n < 3; ++n)
+    if (!options_.serial[n].multiplexed) announce(fmt::format("serial{}", n), session_->serial(n));
+  if (auto ok = open_monitors(); !ok) return ok;
   if (options_.log_code) {
     auto log = CodeLog::start(session_->machine(), options_.debug_log);
     if (!log) return std::unexpected(log.error());
@@ -102,6 +170,12 @@ int Program::loop() {
   bool quiet = false;
   while ((end = session_->ended()) == Session::End::kNone && signals_.signal() == 0)
     quiet = !loop_.poll(session_->advance(quiet));
+  constexpr std::uint64_t kDrainTime = 1'000'000'000;
+  for (auto& server : qmp_) {
+    if (signals_.signal() != 0) server->announce_end("host-signal");
+    server->drain(kDrainTime);
+  }
+  for (auto& line : monitor_lines_) line->drain(kDrainTime);
   if (auto closed = session_->close(); !closed) return fail(closed.error());
   if (signals_.signal() != 0) fmt::print(stderr, "{}: terminating on signal {}\n", name_, signals_.signal());
   if (end == Session::End::kHalted) return fail(session_->machine().halted()->message);

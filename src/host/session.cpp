@@ -95,10 +95,16 @@ std::expected<void, std::string> Session::open_machine() {
   if (!options_.any_flash)
     if (auto ok = image::check_bootable(*image); !ok) return ok;
   image_ = std::move(*image);
-  if (options_.persist && (!image_.file || image_.file_offset != 0))
+  const bool whole_file = image_.file && image_.file_offset == 0;
+  if (options_.persist && !whole_file)
     return std::unexpected(
         fmt::format("--persist: {} is not a whole flash image to write changes back to; make one "
                     "with `espalier image merge`",
+                    image_.name));
+  if (options_.write_through && !whole_file)
+    return std::unexpected(
+        fmt::format("{} is not a whole flash image to keep changes in: make one with `espalier image merge`, "
+                    "or have it left alone (-snapshot)",
                     image_.name));
   auto efuses = load_efuses(options_);
   if (!efuses) return std::unexpected(efuses.error());

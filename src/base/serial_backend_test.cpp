@@ -19,6 +19,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/event_loop_test_support.h"
 #include "base/serial_kinds.h"
 
 namespace espalier::base {
@@ -108,14 +109,7 @@ class SerialTest : public ::testing::Test {
     });
     serial->on_leave([this](SerialBackend::Leave why) { left.push_back(why); });
   }
-  bool run_until(const std::function<bool()>& done) {
-    const auto end = EventLoop::now_ns() + 5'000'000'000;
-    while (!done()) {
-      if (EventLoop::now_ns() >= end) return false;
-      loop.poll(10'000'000);
-    }
-    return true;
-  }
+  bool run_until(const std::function<bool()>& done) { return testing_support::run_until(loop, done); }
   void turns(int n = 5) {
     while (n-- > 0) loop.poll(2'000'000);
   }

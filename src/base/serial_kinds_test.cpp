@@ -12,6 +12,8 @@
 
 #include <thread>
 
+#include "base/event_loop_test_support.h"
+
 namespace espalier::base {
 namespace {
 
@@ -34,14 +36,7 @@ class SerialKindsTest : public ::testing::Test {
       return bytes.size();
     });
   }
-  bool run_until(const std::function<bool()>& done) {
-    const auto end = EventLoop::now_ns() + 5'000'000'000;
-    while (!done()) {
-      if (EventLoop::now_ns() >= end) return false;
-      loop.poll(10'000'000);
-    }
-    return true;
-  }
+  bool run_until(const std::function<bool()>& done) { return testing_support::run_until(loop, done); }
   // What arrives at `fd` until there are `size` bytes.
   std::string read_bytes(int fd, std::size_t size) {
     fcntl(fd, F_SETFL, O_NONBLOCK);

@@ -1,4 +1,3 @@
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
@@ -16,6 +15,7 @@
 
 #include "base/fd_writer.h"
 #include "base/serial_kinds.h"
+#include "base/tcp_socket.h"
 #include "base/telnet.h"
 
 namespace espalier::base {
@@ -161,59 +161,24 @@ std::unique_ptr<SerialBackend> listening(EventLoop& loop, const SerialSpec& spec
   return serial;
 }
 
-std::expected<std::unique_ptr<SerialBackend>, std::string> connected(EventLoop& loop, const SerialSpec& spec,
-                                                                     int fd, const sockaddr* address,
-                                                                     socklen_t size, std::string_view name) {
-  if (fd < 0 || connect(fd, address, size) != 0) {
-    const int error = errno;
-    if (fd >= 0) close(fd);
-    return std::unexpected(fmt::format("serial: cannot connect to {}: {}", name, std::strerror(error)));
-  }
+std::unique_ptr<SerialBackend> connected(EventLoop& loop, const SerialSpec& spec, int fd) {
   fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
   auto serial = std::make_unique<SocketSerial>(loop, -1, spec.telnet, "", "");
   serial->adopt(fd);
   return serial;
 }
 
-std::string reason(int error) {
-  if (error == EADDRINUSE) return "the port is in use; choose another one";
-  if (error == EADDRNOTAVAIL) return "this host has no interface with that address";
-  if (error == EACCES) return "not permitted (ports below 1024 need privileges)";
-  return std::strerror(error);
-}
-
 }  // namespace
 
 std::expected<std::unique_ptr<SerialBackend>, std::string> open_tcp_serial(EventLoop& loop,
                                                                            const SerialSpec& spec) {
-  const bool v6 = spec.address.find(':') != std::string::npos;
-  sockaddr_in a4{};
-  sockaddr_in6 a6{};
-  a4.sin_family = AF_INET;
-  a4.sin_port = htons(spec.port);
-  a6.sin6_family = AF_INET6;
-  a6.sin6_port = htons(spec.port);
-  inet_pton(v6 ? AF_INET6 : AF_INET, spec.address.c_str(),
-            v6 ? static_cast<void*>(&a6.sin6_addr) : static_cast<void*>(&a4.sin_addr));
-  sockaddr* const address = v6 ? reinterpret_cast<sockaddr*>(&a6) : reinterpret_cast<sockaddr*>(&a4);
-  socklen_t size = v6 ? sizeof a6 : sizeof a4;
-  const auto name = [&](std::uint16_t port) {
-    return fmt::format("tcp:{}{}{}:{}", v6 ? "[" : "", spec.address, v6 ? "]" : "", port);
-  };
-  if (spec.connect) {
-    const int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    return connected(loop, spec, fd, address, size, name(spec.port));
-  }
-  const int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  const int one = 1;
-  if (fd >= 0) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  if (fd < 0 || bind(fd, address, size) != 0 || listen(fd, 8) != 0) {
-    const int error = errno;
-    if (fd >= 0) close(fd);
-    return std::unexpected(fmt::format("serial: cannot listen on {}: {}", name(spec.port), reason(error)));
-  }
-  getsockname(fd, address, &size);
-  return listening(loop, spec, fd, name(ntohs(v6 ? a6.sin6_port : a4.sin_port)), "");
+  TcpEnd end{.address = spec.address, .port = spec.port};
+  const auto fd = spec.connect ? connect_tcp(end) : listen_tcp(end);
+  if (!fd)
+    return std::unexpected(fmt::format("serial: cannot {} tcp:{}: {}",
+                                       spec.connect ? "connect to" : "listen on", end.name(), fd.error()));
+  if (spec.connect) return connected(loop, spec, *fd);
+  return listening(loop, spec, *fd, "tcp:" + end.name(), "");
 }
 
 std::expected<std::unique_ptr<SerialBackend>, std::string> open_unix_serial(EventLoop& loop,
@@ -230,7 +195,13 @@ std::expected<std::unique_ptr<SerialBackend>, std::string> open_unix_serial(Even
   const auto* const generic = reinterpret_cast<const sockaddr*>(&address);
   if (spec.connect) {
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    return connected(loop, spec, fd, generic, sizeof address, "unix:" + spec.path);
+    if (fd < 0 || connect(fd, generic, sizeof address) != 0) {
+      const int error = errno;
+      if (fd >= 0) close(fd);
+      return std::unexpected(
+          fmt::format("serial: cannot connect to unix:{}: {}", spec.path, std::strerror(error)));
+    }
+    return connected(loop, spec, fd);
   }
   struct stat st {};
   if (lstat(spec.path.c_str(), &st) == 0) {

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/fd_writer.h"
+#include "base/tcp_socket.h"
 
 namespace espalier::debug {
 
@@ -84,35 +85,10 @@ GdbServer::~GdbServer() {
 std::expected<std::unique_ptr<GdbServer>, std::string> GdbServer::create(base::EventLoop& loop,
                                                                          GdbTarget target,
                                                                          const GdbAddress& address) {
-  const bool v6 = address.address.find(':') != std::string::npos;
-  sockaddr_in a4{};
-  sockaddr_in6 a6{};
-  a4.sin_family = AF_INET;
-  a4.sin_port = htons(address.port);
-  a6.sin6_family = AF_INET6;
-  a6.sin6_port = htons(address.port);
-  inet_pton(v6 ? AF_INET6 : AF_INET, address.address.c_str(),
-            v6 ? static_cast<void*>(&a6.sin6_addr) : static_cast<void*>(&a4.sin_addr));
-  sockaddr* const generic = v6 ? reinterpret_cast<sockaddr*>(&a6) : reinterpret_cast<sockaddr*>(&a4);
-  socklen_t size = v6 ? sizeof a6 : sizeof a4;
-  const auto name = [&](std::uint16_t port) {
-    return fmt::format("{}{}{}:{}", v6 ? "[" : "", address.address, v6 ? "]" : "", port);
-  };
-  const int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  const int one = 1;
-  if (fd >= 0) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  if (fd < 0 || bind(fd, generic, size) != 0 || listen(fd, 4) != 0) {
-    const int error = errno;
-    if (fd >= 0) close(fd);
-    const std::string why = error == EADDRINUSE      ? "the port is in use; choose another one"
-                            : error == EADDRNOTAVAIL ? "this host has no interface with that address"
-                            : error == EACCES        ? "not permitted (ports below 1024 need privileges)"
-                                                     : std::strerror(error);
-    return std::unexpected(fmt::format("gdb: cannot listen on {}: {}", name(address.port), why));
-  }
-  getsockname(fd, generic, &size);
-  return std::unique_ptr<GdbServer>(
-      new GdbServer(loop, std::move(target), fd, name(ntohs(v6 ? a6.sin6_port : a4.sin_port))));
+  base::TcpEnd end{.address = address.address, .port = address.port};
+  const auto fd = base::listen_tcp(end);
+  if (!fd) return std::unexpected(fmt::format("gdb: cannot listen on {}: {}", end.name(), fd.error()));
+  return std::unique_ptr<GdbServer>(new GdbServer(loop, std::move(target), *fd, end.name()));
 }
 
 void GdbServer::accept_client() {

@@ -221,18 +221,14 @@ void Machine::update_core_gates() {
 // --- What the cores meet
 
 std::size_t Machine::peek(unsigned cpu, std::uint32_t address, std::span<std::uint8_t> out) {
-  const std::uint8_t* const attributes = memory_.view(cpu).attributes;
   for (std::size_t n = 0; n < out.size(); ++n) {
-    std::uint32_t at = address + static_cast<std::uint32_t>(n);
+    const std::uint32_t at = address + static_cast<std::uint32_t>(n);
     if (DeviceBus::contains(at)) {
       out[n] = static_cast<std::uint8_t>(device_bus_.peek(at & ~3u) >> 8 * (at & 3));
       continue;
     }
-    if (MemoryMap::in_sram1_code(at)) at = MemoryMap::sram1_data_address(at);
-    const std::uint8_t* byte = memory_.plain(cpu, at);
-    // Internal RAM is read by a mapping of its own; of the others the host's protection has to allow it.
-    const bool internal = memory_.is_ram(at) && at - kPsramBase >= kPsramSize;
-    if (byte == nullptr || (!internal && xtensa::host_protection(attributes[at >> 12]) == 0)) return n;
+    const std::uint8_t* byte = memory_.peek(cpu, at);
+    if (byte == nullptr) return n;
     out[n] = *byte;
   }
   return out.size();

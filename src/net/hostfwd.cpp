@@ -31,7 +31,7 @@ bool is_address(const std::string& text, int family) {
 
 }  // namespace
 
-std::expected<Publish, std::string> parse_hostfwd_end(std::string_view text) {
+std::expected<Publish, std::string> parse_hostfwd_end(std::string_view text, std::string_view otherwise) {
   using Error = std::unexpected<std::string>;
   const auto first = text.find(':');
   if (first == std::string_view::npos) return Error("No : separators");
@@ -40,7 +40,7 @@ std::expected<Publish, std::string> parse_hostfwd_end(std::string_view text) {
   const std::string_view rest = text.substr(first + 1);
   const auto last = rest.rfind(':');
   if (last == std::string_view::npos) return Error("Missing : separator");
-  Publish publish{.udp = protocol == "udp"};
+  Publish publish{.address = std::string(otherwise), .udp = protocol == "udp"};
   if (const std::string address = bare(rest.substr(0, last)); !address.empty()) {
     const bool v6 = rest.front() == '[';
     if (!is_address(address, v6 ? AF_INET6 : AF_INET)) return Error("Bad host address");
@@ -52,12 +52,12 @@ std::expected<Publish, std::string> parse_hostfwd_end(std::string_view text) {
   return publish;
 }
 
-std::expected<Publish, std::string> parse_hostfwd(std::string_view text) {
+std::expected<Publish, std::string> parse_hostfwd(std::string_view text, std::string_view otherwise) {
   const auto wrong = [&](std::string_view what) {
     return std::unexpected(fmt::format("Invalid host forwarding rule '{}' ({})", text, what));
   };
   const auto dash = text.find('-');
-  auto publish = parse_hostfwd_end(text.substr(0, dash));
+  auto publish = parse_hostfwd_end(text.substr(0, dash), otherwise);
   if (!publish) return wrong(publish.error());
   if (dash == std::string_view::npos) return wrong("Missing - separator");
   const std::string_view guest = text.substr(dash + 1);

@@ -95,10 +95,8 @@ std::expected<NetworkOptions::Backend, std::string> NetworkOptions::backend(std:
         *target = *on;
       }
     for (const std::string& rule : options.take_all("hostfwd")) {
-      auto publish = net::parse_hostfwd(rule);
+      auto publish = net::parse_hostfwd(rule, "0.0.0.0");  // QEMU means every interface
       if (!publish) return Error(publish.error());
-      // Without an address every interface is meant.
-      if (rule.starts_with(":") ? rule.starts_with("::") : rule.find("::") == 3) publish->address = "0.0.0.0";
       backend.publish.push_back(std::move(*publish));
     }
     for (const char* ignored : {"ipv4", "dnssearch", "domainname", "tftp", "bootfile", "tftp-server-name",

@@ -15,18 +15,10 @@ namespace {
 
 using host::Session;
 
-// The events are those of the chip's devices, too: they come from a machine, which does not have to run.
 int list_events() {
-  esp32::MachineOptions options;
-  options.rom = std::make_shared<esp32::SharedRom>(rom::Rom());
-  constexpr std::uint32_t kFlash = 1 << 20;
-  auto flash = devices::FlashImage::create({}, kFlash);
-  if (!flash) return fail(flash.error());
-  options.flash = std::move(*flash);
-  options.engine = xtensa::Engine::kInterpreter;
-  auto machine = esp32::Machine::create(options);
-  if (!machine) return fail(machine.error());
-  fmt::print("{}", debug::list_trace_events((*machine)->tracer()));
+  const auto list = debug::list_trace_events();
+  if (!list) return fail(list.error());
+  fmt::print("{}", *list);
   return kDone;
 }
 

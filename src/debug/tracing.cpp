@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <memory>
+#include <utility>
 
 namespace espalier::debug {
 
@@ -44,8 +46,18 @@ Tracing::~Tracing() {
   finish();
 }
 
-std::string list_trace_events(const base::Tracer& tracer) {
-  const std::vector<base::Tracer::Listed> events = tracer.events();
+std::expected<std::string, std::string> list_trace_events() {
+  // The events are those of the chip's devices, too: they come from a machine, which does not have to run.
+  esp32::MachineOptions options;
+  options.rom = std::make_shared<esp32::SharedRom>(rom::Rom());
+  constexpr std::uint32_t kFlash = 1 << 20;
+  auto flash = devices::FlashImage::create({}, kFlash);
+  if (!flash) return std::unexpected(flash.error());
+  options.flash = std::move(*flash);
+  options.engine = xtensa::Engine::kInterpreter;
+  const auto machine = esp32::Machine::create(options);
+  if (!machine) return std::unexpected(machine.error());
+  const std::vector<base::Tracer::Listed> events = (*machine)->tracer().events();
   std::size_t width = 0;
   for (const auto& listed : events) width = std::max(width, listed.event.name.size());
   std::string text;

@@ -51,7 +51,8 @@ class Tracing {
   std::unique_ptr<TraceWriter> writer_;
 };
 
-// One line an event: its name, and what it is.
-std::string list_trace_events(const base::Tracer& tracer);
+// One line for each event that a machine has: its name, and what it is. Otherwise what the host could not
+// give.
+std::expected<std::string, std::string> list_trace_events();
 
 }  // namespace espalier::debug

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <fstream>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -28,27 +27,18 @@ using host::Session;
 // Events that -d int stands for.
 constexpr std::string_view kInterruptEvents = "cpu_interrupt,cpu_interrupt_done,cpu_exception,cpu_return";
 
-// The patterns of -trace events=FILE: one a line; '#' begins a comment.
-Result read_events(const std::string& path, std::vector<std::string>& patterns) {
-  std::ifstream file(path);
-  if (!file) return std::unexpected(fmt::format("-trace events={}: cannot read it", path));
-  for (std::string line; std::getline(file, line);)
-    if (const auto first = line.find_first_not_of(" \t\r"); first != std::string::npos && line[first] != '#')
-      patterns.push_back(line.substr(first, line.find_last_not_of(" \t\r") + 1 - first));
-  return {};
-}
-
 class Program {
  public:
   Program(std::string name, Options options) : name_(std::move(name)), options_(std::move(options)) {}
   int run();
 
  private:
-  Result prepare();
+  void prepare();
   Result open();
   Result connect_consoles();
   Result open_monitors();
-  void announce(const std::string& label, const base::SerialBackend& line) const;
+  void announce(const std::string& label, const base::SerialSpec& spec,
+                const base::SerialBackend& line) const;
   int loop();
   int fail(const std::string& text) const {
     fmt::print(stderr, "{}: {}\n", name_, text);
@@ -72,24 +62,24 @@ class Program {
 };
 
 // What has to be settled before the machine is made.
-Result Program::prepare() {
+void Program::prepare() {
   host::SessionOptions& session = options_.session;
   session.trace.patterns = options_.trace;
   for (const std::string& file : options_.trace_events_files)
-    if (auto ok = read_events(file, session.trace.patterns); !ok) return ok;
+    session.trace.patterns.push_back("events=" + file);
   if (options_.log_interrupts) session.trace.patterns.emplace_back(kInterruptEvents);
   if (!options_.debug_log.empty()) session.trace.file = session.log_file = options_.debug_log;
-  return {};
 }
 
-void Program::announce(const std::string& label, const base::SerialBackend& line) const {
-  const std::string where = line.where();
-  if (where.starts_with("/dev/"))
+// Where to find a line that somebody has to look for, and who else can.
+void Program::announce(const std::string& label, const base::SerialSpec& spec,
+                       const base::SerialBackend& line) const {
+  if (const std::string where = line.where(); where.starts_with("/dev/")) {
     fmt::print("char device redirected to {} (label {})\n", where, label);
-  else if (where.find("0.0.0.0") != std::string::npos || where.find("[::]") != std::string::npos)
-    fmt::print(stderr, "{}: warning: {} listens on {}: every machine that reaches this host can use it\n",
-               name_, label, where);
-  std::fflush(stdout);
+    std::fflush(stdout);
+  }
+  if (const std::string text = host::exposure_warning(spec, label); !text.empty())
+    fmt::print(stderr, "{}: warning: {}\n", name_, text);
 }
 
 // mon:DEVICE: the UART and a monitor on one line.
@@ -99,7 +89,7 @@ Result Program::connect_consoles() {
     if (mux_) return std::unexpected("one serial port can share its line with the monitor, not several");
     auto line = base::open_serial(loop_, options_.serial[n].line);
     if (!line) return std::unexpected(line.error());
-    announce(fmt::format("serial{}", n), **line);
+    announce(fmt::format("serial{}", n), options_.serial[n].line, **line);
     mux_ = std::make_unique<host::Mux>(std::move(*line), host::Mux::Options{
                                                              .escape = 0x01,
                                                              .on_exit = [this] { monitor_->execute("quit"); },
@@ -118,16 +108,11 @@ Result Program::open_monitors() {
     return changed ? std::string() : changed.error() + "\n";
   };
   monitor_ = std::make_unique<host::Monitor>(*session_, std::move(hooks));
-  const auto warn = [&](const base::SerialSpec& line, std::string_view what) {
-    if (const std::string text = host::exposure_warning(line, what); !text.empty())
-      fmt::print(stderr, "{}: warning: {}\n", name_, text);
-  };
   for (const CharDevice& device : options_.monitors) {
     if (device.line.kind == base::SerialSpec::Kind::kNone) continue;
     auto line = base::open_serial(loop_, device.line);
     if (!line) return std::unexpected(line.error());
-    announce(fmt::format("compat_monitor{}", monitor_lines_.size()), **line);
-    warn(device.line, "the monitor");
+    announce(fmt::format("compat_monitor{}", monitor_lines_.size()), device.line, **line);
     monitor_consoles_.push_back(std::make_unique<host::MonitorConsole>(loop_, **line, *monitor_));
     monitor_lines_.push_back(std::move(*line));
   }
@@ -138,7 +123,7 @@ Result Program::open_monitors() {
   for (const CharDevice& device : options_.qmp) {
     auto line = base::open_serial(loop_, device.line);
     if (!line) return std::unexpected(line.error());
-    warn(device.line, "QMP");
+    announce(fmt::format("compat_qmp{}", qmp_.size()), device.line, **line);
     qmp_.push_back(std::make_unique<host::QmpServer>(loop_, std::move(*line), *monitor_));
   }
   return {};
@@ -152,7 +137,8 @@ Result Program::open() {
   control.no_reboot(options_.no_reboot);
   control.no_shutdown(options_.no_shutdown);
   for (unsigned n = 0; n < 3; ++n)
-    if (!options_.serial[n].multiplexed) announce(fmt::format("serial{}", n), session_->serial(n));
+    if (!options_.serial[n].multiplexed)
+      announce(fmt::format("serial{}", n), options_.serial[n].line, session_->serial(n));
   if (auto ok = open_monitors(); !ok) return ok;
   if (options_.log_code) {
     auto log = CodeLog::start(session_->machine(), options_.debug_log);
@@ -189,9 +175,11 @@ int Program::run() {
   }
   for (const std::string& warning : options_.warnings)
     fmt::print(stderr, "{}: warning: {}\n", name_, warning);
-  if (auto ok = prepare(); !ok) return fail(ok.error());
+  prepare();
   if (options_.session.lists_events()) {
-    fmt::print("{}", debug::list_trace_events(base::Tracer()));
+    const auto list = debug::list_trace_events();
+    if (!list) return fail(list.error());
+    fmt::print("{}", *list);
     return 0;
   }
   if (auto ok = open(); !ok) return fail(ok.error());

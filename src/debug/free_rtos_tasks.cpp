@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "debug/free_rtos.h"
+
 namespace espalier::debug {
 namespace {
 
@@ -62,13 +64,10 @@ std::string read_name(const FreeRtos::Read& read, std::uint32_t address) {
 
 std::optional<FreeRtos> FreeRtos::find(const image::ElfFile& elf) {
   Symbols symbols;
-  // pxCurrentTCB in the releases whose kernel is Espressif's oldest, or Amazon's own.
-  const image::ElfSymbol* current = elf.find("pxCurrentTCBs");
-  if (current == nullptr) current = elf.find("pxCurrentTCB");
+  const auto kernel = FreeRtosSymbols::find(elf);
   const image::ElfSymbol* ready = elf.find("pxReadyTasksLists");
-  if (current == nullptr || ready == nullptr) return std::nullopt;
-  for (std::uint32_t cpu = 0; cpu < 2 && 4 * (cpu + 1) <= std::max(current->size, 4u); ++cpu)
-    symbols.current[cpu] = current->address + 4 * cpu;
+  if (!kernel || ready == nullptr) return std::nullopt;
+  for (unsigned cpu = 0; cpu < kernel->cores; ++cpu) symbols.current[cpu] = kernel->current_tcbs + 4 * cpu;
   if (const image::ElfSymbol* running = elf.find("xSchedulerRunning")) symbols.running = running->address;
   const image::ElfSymbol* one = elf.find("xPendingReadyList");
   if (one == nullptr) one = elf.find("xSuspendedTaskList");

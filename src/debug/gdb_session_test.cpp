@@ -18,7 +18,6 @@ using esp32::testing_support::kEntry;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 using xtensa::Engine;
-using xtensa::testing::assemble;
 
 constexpr std::uint32_t kData = esp32::kSram2 + 0x10000;
 constexpr std::uint32_t kCode = esp32::kSram0 + 0x8000, kOther = kCode + 0x1000;
@@ -40,14 +39,7 @@ class GdbSessionTest : public ::testing::TestWithParam<Engine> {
     EXPECT_EQ(machine->core(0).state().pc, kEntry);
   }
   void start(unsigned cpu, std::string_view program, std::uint32_t at) {
-    EXPECT_GT(machine->debug().write(0, at, assemble(program, at).bytes), 0u);
-    xtensa::Core& core = machine->core(cpu);
-    core.resume();
-    core.write_special(xtensa::Sr::INTENABLE, 0);
-    core.write_special(xtensa::Sr::PS, xtensa::kPsWoe);
-    for (unsigned n = 2; n < 16; ++n) core.set_a(n, 0);
-    core.set_a(3, kData);
-    core.state().pc = at;
+    EXPECT_TRUE(esp32::testing_support::start_at(*machine, cpu, program, at, kData));
   }
   void connect() {
     session.reset();

@@ -38,15 +38,7 @@ class DebugPortTest : public ::testing::TestWithParam<Engine> {
   }
   // Puts code into IRAM and lets core `cpu` run it, with a3 = kData. No interrupts.
   void start(unsigned cpu, std::string_view program, std::uint32_t at = kCode) {
-    const auto code = assemble(program, at).bytes;
-    EXPECT_EQ(machine->debug().write(0, at, code), code.size());
-    xtensa::Core& core = machine->core(cpu);
-    core.resume();
-    core.write_special(xtensa::Sr::INTENABLE, 0);
-    core.write_special(xtensa::Sr::PS, xtensa::kPsWoe);
-    for (unsigned n = 2; n < 16; ++n) core.set_a(n, 0);
-    core.set_a(3, kData);
-    core.state().pc = at;
+    EXPECT_TRUE(testing_support::start_at(*machine, cpu, program, at, kData));
   }
   bool run_to_stop(int rounds = 1000) {
     stops.clear();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "devices/flash_storage.h"
+#include "esp32/machine.h"
 #include "xtensa/testing/assembler.h"
 
 namespace espalier::esp32::testing_support {
@@ -35,6 +36,21 @@ inline std::shared_ptr<const devices::FlashImage> flash_with(std::string_view pr
   std::vector<std::uint8_t> flash(0x1000, 0xff);
   flash.insert(flash.end(), image.begin(), image.end());
   return devices::FlashImage::create(flash, 1 << 20).value();
+}
+
+// Puts code into IRAM and lets core `cpu` go on there, with a3 = `a3` and no interrupts. False if it does not
+// fit.
+inline bool start_at(Machine& machine, unsigned cpu, std::string_view program, std::uint32_t at,
+                     std::uint32_t a3) {
+  const auto code = xtensa::testing::assemble(program, at).bytes;
+  xtensa::Core& core = machine.core(cpu);
+  core.resume();
+  core.write_special(xtensa::Sr::INTENABLE, 0);
+  core.write_special(xtensa::Sr::PS, xtensa::kPsWoe);
+  for (unsigned n = 2; n < 16; ++n) core.set_a(n, 0);
+  core.set_a(3, a3);
+  core.state().pc = at;
+  return machine.debug().write(0, at, code) == code.size();
 }
 
 }  // namespace espalier::esp32::testing_support

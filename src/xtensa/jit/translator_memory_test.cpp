@@ -6,28 +6,12 @@
 #include <string_view>
 #include <vector>
 
-#include "xtensa/testing/test_machine.h"
-#include "xtensa/testing/vectors.h"
+#include "xtensa/testing/translated_machine.h"
 
 namespace espalier::xtensa {
 namespace {
 
-using testing::kVectors;
-using testing::TestMachine;
-
-// A machine whose code is translated at once.
-class TranslatorObserver : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (!machine_.core().set_engine(Engine::kJit)) GTEST_SKIP() << "nothing is translated on this host";
-    machine_.core().set_jit_threshold(1);
-    machine_.write(kVectors, testing::assemble(testing::kVectorProgram, kVectors).bytes);
-    machine_.state().ps = kPsWoe | kPsUm;
-  }
-  testing::Program start(std::string_view text) { return machine_.load_program(text); }
-
-  TestMachine machine_;
-};
+class TranslatorObserver : public testing::TranslatedTest {};
 
 // Functions that are hot by turns, more of them than there is memory for.
 std::string many_functions(unsigned count, unsigned additions) {

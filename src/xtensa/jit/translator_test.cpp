@@ -5,34 +5,19 @@
 #include <string_view>
 
 #include "xtensa/fp_host.h"
-#include "xtensa/testing/test_machine.h"
-#include "xtensa/testing/vectors.h"
+#include "xtensa/testing/translated_machine.h"
 
 namespace espalier::xtensa {
 namespace {
 
-using testing::kCode;
-using testing::kVectors;
-using testing::TestMachine;
-
-// A machine whose code is translated at once.
-class Translated : public ::testing::Test {
+class Translated : public testing::TranslatedTest {
  protected:
-  void SetUp() override {
-    if (!machine_.core().set_engine(Engine::kJit)) GTEST_SKIP() << "nothing is translated on this host";
-    machine_.core().set_jit_threshold(1);
-    machine_.write(kVectors, testing::assemble(testing::kVectorProgram, kVectors).bytes);
-    machine_.state().ps = kPsWoe | kPsUm;
-  }
-  testing::Program start(std::string_view text) { return machine_.load_program(text); }
   // For programs that end in a loop: with less budget than a block needs, the interpreter runs it.
   void run_translated() {
     const std::uint64_t before = machine_.core().engine_stats().entries;
     machine_.core().run(40);
     EXPECT_GT(machine_.core().engine_stats().entries, before);
   }
-
-  TestMachine machine_;
 };
 
 // Two calls, decoded from two beginnings, that come back to the same place: with a7 at least 64 the code is

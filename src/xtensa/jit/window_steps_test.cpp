@@ -53,34 +53,14 @@ std::string recursion(unsigned increment) {
 }
 
 // Calls of all sizes.
-constexpr const char* kMixedCalls = R"(
+const std::string kMixedCalls = R"(
     again:
       movi a10, 30
       call8 f8
       addi a6, a6, 1
       j again
       .align 4
-    f4: entry a1, 48
-      beqz a2, zero4
-      addi a14, a2, -1
-      call12 f12
-      addi a2, a14, 1
-    zero4: retw.n
-      .align 4
-    f8: entry a1, 48
-      beqz a2, zero8
-      addi a6, a2, -1
-      call4 f4
-      addi a2, a6, 1
-    zero8: retw.n
-      .align 4
-    f12: entry a1, 64
-      beqz a2, zero12
-      addi a10, a2, -1
-      call8 f8
-      addi a2, a10, 1
-    zero12: retw.n
-)";
+)" + std::string(testing::kMixedCallFunctions);
 
 // One machine that interprets, one that translates at once.
 class WindowSteps : public ::testing::Test {

@@ -92,4 +92,29 @@ inline constexpr const char* kVectorProgram = R"(
     double: j double
 )";
 
+// Functions that call one another with windows of all sizes, as deep as a2 says, and return that; f8 is for
+// CALL8.
+inline constexpr const char* kMixedCallFunctions = R"(
+    f4: entry a1, 48
+      beqz a2, zero4
+      addi a14, a2, -1
+      call12 f12
+      addi a2, a14, 1
+    zero4: retw.n
+      .align 4
+    f8: entry a1, 48
+      beqz a2, zero8
+      addi a6, a2, -1
+      call4 f4
+      addi a2, a6, 1
+    zero8: retw.n
+      .align 4
+    f12: entry a1, 64
+      beqz a2, zero12
+      addi a10, a2, -1
+      call8 f8
+      addi a2, a10, 1
+    zero12: retw.n
+)";
+
 }  // namespace espalier::xtensa::testing

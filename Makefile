@@ -1,6 +1,6 @@
 # A front door to CMake and the scripts in tools/. Each target installs the Debian packages it needs.
 
-.PHONY: build test demo bench image clean
+.PHONY: build test demo bench image install clean
 
 build:
 	tools/install-deps build
@@ -20,8 +20,14 @@ bench:
 	cmake --build --preset release --target espalier bench_native http_load
 	bench/bench.py $(ARGS)
 
+# One more name, for scripts that ask for QEMU's image: make image TAGS="espalier:latest esp-qemu:latest".
 image:
-	tools/container-image
+	tools/container-image $(TAGS)
+
+# The program, and qemu-system-xtensa as another name of it: make install PREFIX=$HOME/.local
+PREFIX ?= /usr/local
+install: build
+	cmake --install build/release --strip --prefix $(PREFIX)
 
 clean:
 	rm -rf build

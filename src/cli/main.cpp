@@ -1,6 +1,5 @@
 #include <filesystem>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "cli/cli.h"
@@ -8,12 +7,16 @@
 #include "cli/run_machine.h"
 
 int main(int argc, char** argv) {
-  // Installed as a link of that name, or asked to, this is QEMU.
+  // Installed as a link of that name, or asked to, this is QEMU. That name may also come first among the
+  // arguments: the command of a container whose entry point is this program.
   const std::string program = argc > 0 ? std::filesystem::path(argv[0]).filename().string() : "espalier";
-  const bool called_so = program.starts_with("qemu-system-");
-  if (called_so || (argc > 1 && std::string_view(argv[1]) == "qemu"))
-    return espalier::cli::qemu::run(called_so ? program : "espalier qemu",
-                                    std::vector<std::string>(argv + (called_so ? 1 : 2), argv + argc));
+  const std::string command = argc > 1 ? argv[1] : "";
+  const auto is_qemu = [](const std::string& name) { return name.starts_with("qemu-system-"); };
+  if (is_qemu(program))
+    return espalier::cli::qemu::run(program, std::vector<std::string>(argv + 1, argv + argc));
+  if (is_qemu(command) || command == "qemu")
+    return espalier::cli::qemu::run(is_qemu(command) ? command : "espalier qemu",
+                                    std::vector<std::string>(argv + 2, argv + argc));
   return espalier::cli::run_cli(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc),
                                 espalier::cli::run_machine);
 }

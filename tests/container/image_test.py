@@ -53,7 +53,7 @@ class Engine:
     def clean_up(self):
         if self.containers:
             run([self.command, 'rm', '--force', *self.containers])
-        run([self.command, 'rmi', '--force', NAME])
+        run([self.command, 'rmi', '--force', NAME, f'{NAME}:other'])
         left = run([self.command, 'ps', '--all', '--quiet', '--filter', f'name={NAME}']).stdout
         left += run([self.command, 'images', '--quiet', NAME]).stdout
         check(not left.strip(), f'left behind: {left}')
@@ -61,7 +61,8 @@ class Engine:
 
 def build(engine, espalier, source, temporary):
     environment = dict(os.environ, ENGINE=engine.command, PROGRAM=espalier, STAGING=f'{temporary}/staging')
-    print(succeed([f'{source}/tools/container-image', NAME], env=environment), flush=True)
+    print(succeed([f'{source}/tools/container-image', NAME, f'{NAME}:other'], env=environment), flush=True)
+    check(len(set(engine('images', '--no-trunc', '--quiet', NAME).split())) == 1, 'two names are not one image')
     command, _ = engine.run_command('--rm', NAME, '--version')
     probe = run(command)
     if probe.returncode == ENGINE_FAILED:
@@ -125,6 +126,31 @@ def serves_build_folder_until_interrupted(engine, source, temporary):
     check(code == 128 + signal.SIGINT, f'Ctrl-C gave exit code {code}')
 
 
+def serves_as_qemu(engine, source, temporary):
+    """The command line that people have for an image with QEMU in it; the folder's owner is somebody else."""
+    folder = pathlib.Path(temporary, 'qemu')
+    folder.mkdir()
+    program = pathlib.Path(source, 'guest/http_server/http_server.bin').read_bytes()
+    flash = (b'\xff' * 0x1000 + program).ljust(4 << 20, b'\xff')
+    (folder / 'merged_qemu.bin').write_bytes(flash)
+    command, name = engine.run_command(
+        '--interactive', '--rm', '--publish', '127.0.0.1::8000', '--volume', f'{folder}:/app', NAME, 'qemu-system-xtensa',
+        '-nographic', '-machine', 'esp32', '-nic', 'user,model=open_eth,id=lo0,hostfwd=tcp::8000-:80', '-drive',
+        'file=merged_qemu.bin,if=mtd,format=raw')
+    print('+', *command, flush=True)
+    client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    try:
+        expect_hello(engine.port_of(name), lambda: client.poll() is None)
+        client.communicate(b'\x01x', PATIENCE)  # Ctrl-A X
+    finally:
+        client.kill()
+        client.wait()
+    check(client.returncode == 0, f'Ctrl-A X gave exit code {client.returncode}')
+    # By its path, for those who replace the entry point.
+    command, _ = engine.run_command('--rm', '--entrypoint', 'qemu-system-xtensa', NAME, '-version')
+    check('QEMU emulator version' in succeed(command), 'no qemu-system-xtensa on the PATH')
+
+
 def checks(engine):
     espalier, source = sys.argv[1:]
     with tempfile.TemporaryDirectory() as temporary, contextlib.ExitStack() as stack:
@@ -134,6 +160,7 @@ def checks(engine):
         is_small_and_unprivileged(engine)
         serves_read_only_until_stopped(engine)
         serves_build_folder_until_interrupted(engine, source, temporary)
+        serves_as_qemu(engine, source, temporary)
 
 
 def test():

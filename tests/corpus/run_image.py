@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Boots one image of a manifest and holds the conversation with its console that the manifest prescribes.
 
-usage: run_image.py ESPALIER FOLDER [ID [OPTION...]]
+usage: run_image.py ESPALIER FOLDER [ID [--qemu] [OPTION...]]
 
 FOLDER holds manifest.json and the images. An entry of the manifest has an "id", an "image" (a file or build folder in
 FOLDER) and a "sequence" of steps: "send" is typed into UART0 once the step before has been seen, then "expect" has to
-appear. OPTIONs go to `espalier run`. Exit code 77 means skipped: the image is not there.
+appear. OPTIONs go to `espalier run`, with --qemu to QEMU's command line. Exit code 77 means skipped: the image is not
+there.
 
 Images that are only watched run in warp, so the result does not depend on how busy the host is; those that are typed
 to or that use the network run in realtime.
@@ -16,6 +17,7 @@ import pathlib
 import selectors
 import subprocess
 import sys
+import tempfile
 import time
 
 SKIPPED = 77
@@ -50,6 +52,25 @@ def converse(process, sequence):
         seen = at + len(expected)
 
 
+def run_command(espalier, path, live, options):
+    return [espalier, 'run', str(path), '--clock', 'realtime' if live else 'warp', *options]
+
+
+def qemu_command(espalier, path, live, options, folder):
+    """QEMU takes whole flash images only: build folders and short ones are made into such."""
+    size = path.stat().st_size
+    if path.is_dir():
+        subprocess.run([espalier, 'image', 'merge', str(path), '-o', f'{folder}/flash.bin'], check=True)
+        path = pathlib.Path(folder, 'flash.bin')
+    elif size & (size - 1) or size < 2 << 20:
+        data = path.read_bytes()
+        path = pathlib.Path(folder, 'flash.bin')
+        path.write_bytes(data.ljust(max(2 << 20, 1 << (size - 1).bit_length()), b'\xff'))
+    time_follows = [] if live else ['-icount', 'shift=3,sleep=off']
+    return [espalier, 'qemu', '-nographic', '-machine', 'esp32', '-drive', f'file={path},if=mtd,format=raw', '-snapshot',
+            '-nic', 'user,model=open_eth', *time_follows, *options]
+
+
 def main():
     espalier, folder = sys.argv[1], pathlib.Path(sys.argv[2])
     if not (folder / 'manifest.json').exists():
@@ -62,15 +83,20 @@ def main():
         print(f'SKIPPED: {path} is not there')
         return SKIPPED
     live = 'open_eth' in image.get('needs', []) or any('send' in step for step in image['sequence'])
-    command = [espalier, 'run', str(path), '--clock', 'realtime' if live else 'warp'] + sys.argv[4:]
-    print(' '.join(command))
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    try:
-        converse(process, image['sequence'])
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        code = process.wait(30)
+    options = sys.argv[4:]
+    with tempfile.TemporaryDirectory() as folder:
+        if options[:1] == ['--qemu']:
+            command = qemu_command(espalier, path, live, options[1:], folder)
+        else:
+            command = run_command(espalier, path, live, options)
+        print(' '.join(command))
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        try:
+            converse(process, image['sequence'])
+        finally:
+            if process.poll() is None:
+                process.terminate()
+            code = process.wait(30)
     # The emulator was told to stop; a fault of its own would show as another code.
     if code not in (0, 128 + 15):
         print(f'FAILED: the emulator ended with exit code {code}')

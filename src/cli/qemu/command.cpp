@@ -1,8 +1,11 @@
 #include "cli/qemu/command.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -64,6 +67,16 @@ class Program {
 // What has to be settled before the machine is made.
 void Program::prepare() {
   host::SessionOptions& session = options_.session;
+  // QEMU ends here. In a container, whose user seldom owns the mounted folder, and with a file system that is
+  // read-only on purpose, firmware can run all the same.
+  if (session.write_through && access(session.image.c_str(), W_OK) != 0 &&
+      (errno == EACCES || errno == EROFS)) {
+    fmt::print(stderr,
+               "{}: warning: {} cannot be written ({}): what the guest writes to its flash is lost at "
+               "the end (readonly=on: meant so)\n",
+               name_, session.image, std::strerror(errno));
+    session.write_through = false;
+  }
   session.trace.patterns = options_.trace;
   for (const std::string& file : options_.trace_events_files)
     session.trace.patterns.push_back("events=" + file);

@@ -236,8 +236,8 @@ void add_options(CLI::App& command, host::SessionOptions& options) {
   command
       .add_option(
           "--elf", options.elf,
-          "The program's ELF file, for its tasks, in traces and as GDB's threads (default: NAME.elf beside "
-          "NAME.bin)")
+          "The program's ELF file: names for the backtrace of a panic, tasks in traces and as GDB's threads "
+          "(default: the build folder's, or NAME.elf beside NAME.bin)")
       ->type_name("FILE")
       ->group("Tracing");
   command.add_option("--vcd", options.vcd, "Write the levels of all pads as a waveform, for GTKWave")

@@ -1,10 +1,12 @@
 #include "host/program_files.h"
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
 #include <ranges>
 #include <utility>
 
 #include "image/build_folder.h"
-#include "rom/rom.h"
+#include "image/file.h"
 
 namespace espalier::host {
 namespace {
@@ -22,15 +24,27 @@ std::vector<fs::path> binaries_of(const fs::path& image) {
   return files;
 }
 
+// What ESP-IDF's build system says of a build folder; an empty path if it says nothing.
+fs::path described_program(const fs::path& folder) {
+  const auto text = image::read_text_file(folder / "project_description.json");
+  if (!text) return {};
+  const auto root = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  if (!root.is_object()) return {};
+  const auto name = root.find("app_elf");
+  return name != root.end() && name->is_string() ? folder / name->get_ref<const std::string&>() : fs::path();
+}
+
 std::vector<fs::path> program_paths(const fs::path& image, const fs::path& elf) {
   std::vector<fs::path> paths;
   if (!elf.empty()) {
     paths.push_back(elf);
   } else if (!image.empty()) {
-    for (fs::path path : binaries_of(image)) {
-      path.replace_extension(".elf");
+    std::vector<fs::path> candidates{described_program(image)};
+    for (fs::path path : binaries_of(image)) candidates.push_back(path.replace_extension(".elf"));
+    for (fs::path& path : candidates) {
       std::error_code error;
-      if (fs::exists(path, error)) paths.push_back(std::move(path));
+      if (fs::is_regular_file(path, error) && std::ranges::find(paths, path) == paths.end())
+        paths.push_back(std::move(path));
     }
   }
   return paths;
@@ -53,17 +67,6 @@ std::expected<std::vector<image::ElfFile>, std::string> load_programs(const fs::
     programs.push_back(std::move(*program));
   }
   return programs;
-}
-
-std::string function_name(const image::ElfFile& program, const image::ElfFile* rom, std::uint32_t address) {
-  const bool in_rom = address - rom::kCodeBase < rom::kCodeSize;
-  if (in_rom && rom == nullptr) {
-    const std::string name = rom::describe(address);
-    return name.starts_with("0x") ? std::string() : name.substr(0, name.find('+'));
-  }
-  // A program names ROM functions too, but not what lies between them.
-  const image::ElfSymbol* symbol = (in_rom ? *rom : program).symbol_at(address);
-  return symbol != nullptr ? symbol->name : std::string();
 }
 
 }  // namespace espalier::host

@@ -12,16 +12,12 @@
 namespace espalier::host {
 
 // `elf` if it is given. Else the NAME.elf beside each NAME.bin that `image`, a file or a build folder,
-// consists of, as far as there are any, the application's first; an empty path has none. Errors name the
-// file.
+// consists of, as far as there are any, the application's first; an empty path has none. What a build
+// folder's project_description.json names as its app_elf goes before them. Errors name the file.
 std::expected<std::vector<image::ElfFile>, std::string> load_programs(const std::filesystem::path& image,
                                                                       const std::filesystem::path& elf = {});
 
 // Where the application's is, of which load_programs() takes the first; empty if there is none.
 std::filesystem::path program_path(const std::filesystem::path& image, const std::filesystem::path& elf = {});
-
-// The function of a program, or of the mask ROM, that `address` lies in; empty if none is known. `rom` is the
-// built-in ROM's program, nullptr with a real one.
-std::string function_name(const image::ElfFile& program, const image::ElfFile* rom, std::uint32_t address);
 
 }  // namespace espalier::host

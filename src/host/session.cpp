@@ -50,6 +50,11 @@ Session::Session(base::EventLoop& loop, SessionOptions options)
     : loop_(loop),
       options_(std::move(options)),
       until_(options_.until),
+      panic_watch_([this] { return symbols(); },
+                   [](std::string_view text) {
+                     fmt::print(stderr, "{}", text);
+                     std::fflush(stderr);
+                   }),
       flash_timer_(loop, [this] { sync_flash(); }) {}
 
 Session::~Session() = default;
@@ -159,6 +164,7 @@ std::expected<void, std::string> Session::open_serial_ports() {
     uart.on_transmit = [this, n, port](std::span<const std::uint8_t> bytes) {
       port->write(bytes);
       last_output_[n] = machine_->instructions();
+      if (n == 0) panic_watch_.see(bytes);
       if (n == 0 && until_.see(bytes)) machine_->stop({esp32::Halt::Kind::kRequested, {}});
     };
     port->on_input([this, n, &uart](std::span<const std::uint8_t> bytes) -> std::size_t {
@@ -280,22 +286,58 @@ std::expected<void, std::string> Session::open_waveform() {
 
 std::expected<void, std::string> Session::open_profile() {
   if (options_.profile.empty()) return {};
-  auto programs = load_programs({}, options_.profile);
-  if (!programs) return std::unexpected("--profile: " + programs.error());
+  auto symbols = load_symbols(options_.profile);
+  if (!symbols) return std::unexpected("--profile: " + symbols.error());
   auto file = debug::TraceFile::create(options_.profile_file);
   if (!file) return std::unexpected("--profile-file: " + file.error());
   profile_file_ = std::move(*file);
   profile_file_->on_error([this](const std::string& line) {
     machine_->log().error(base::LogArea::kGeneral, "the profile is not complete: {}", line);
   });
-  const auto symbols = debug::FreeRtosSymbols::find(programs->front());
-  auto rom = options_.rom.empty() ? std::make_shared<image::ElfFile>(rom::guest_program()) : nullptr;
-  const auto name = [program = std::make_shared<image::ElfFile>(std::move(programs->front())),
-                     rom = std::move(rom)](std::uint32_t address) {
-    return function_name(*program, rom.get(), address);
+  const auto tasks = debug::FreeRtosSymbols::find((*symbols)->program());
+  const auto name = [known = std::shared_ptr<debug::Symbols>(std::move(*symbols))](std::uint32_t address) {
+    return known->function(address);
   };
-  profile_ = std::make_unique<debug::Profile>(*machine_, name, symbols);
+  profile_ = std::make_unique<debug::Profile>(*machine_, name, tasks);
   return {};
+}
+
+std::expected<std::unique_ptr<debug::Symbols>, std::string> Session::load_symbols(
+    const std::string& path) const {
+  auto program = image::ElfFile::load(path);
+  if (!program) return std::unexpected(program.error());
+  auto rom = options_.rom.empty() ? std::make_shared<image::ElfFile>(rom::guest_program()) : nullptr;
+  return std::make_unique<debug::Symbols>(std::make_shared<image::ElfFile>(std::move(*program)),
+                                          std::move(rom));
+}
+
+// The application's ELF file: the one that is named for whatever purpose, else the one in the build folder.
+std::string Session::elf_path() const {
+  for (const std::string* path : {&options_.elf, &options_.profile, &options_.kernel})
+    if (!path->empty()) return *path;
+  return options_.demo ? std::string() : program_path(options_.image).string();
+}
+
+// What --elf names has to be a program, though it may never be asked for.
+std::expected<void, std::string> Session::open_symbols() {
+  if (options_.elf.empty()) return {};
+  auto loaded = load_symbols(options_.elf);
+  if (!loaded) return std::unexpected("--elf: " + loaded.error());
+  symbols_ = std::move(*loaded);
+  return {};
+}
+
+// Null if nothing is known of the application.
+const debug::Symbols* Session::symbols() {
+  if (symbols_ || std::exchange(symbols_looked_for_, true)) return symbols_.get();
+  const std::string path = elf_path();
+  if (path.empty()) return nullptr;
+  auto loaded = load_symbols(path);
+  if (loaded)
+    symbols_ = std::move(*loaded);
+  else
+    machine_->log().error(base::LogArea::kGeneral, "no names for the backtrace: {}", loaded.error());
+  return symbols_.get();
 }
 
 std::string Session::profile_summary() const {
@@ -322,6 +364,7 @@ std::expected<void, std::string> Session::open_gdb() {
 std::expected<void, std::string> Session::open() {
   if (auto ok = open_machine(); !ok) return ok;
   if (auto ok = load_kernel(); !ok) return ok;
+  if (auto ok = open_symbols(); !ok) return ok;
   if (auto ok = open_network(); !ok) return ok;
   if (auto ok = open_serial_ports(); !ok) return ok;
   if (auto ok = open_perf_map(); !ok) return ok;

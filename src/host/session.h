@@ -11,8 +11,10 @@
 #include "base/event_loop.h"
 #include "base/serial_backend.h"
 #include "debug/gdb_server.h"
+#include "debug/panic_watch.h"
 #include "debug/profile.h"
 #include "debug/run_control.h"
+#include "debug/symbols.h"
 #include "debug/tracing.h"
 #include "debug/vcd.h"
 #include "devices/flash_persist.h"
@@ -92,6 +94,11 @@ class Session {
   Result<void> open_trace();
   Result<void> open_waveform();
   Result<void> open_profile();
+  Result<void> open_symbols();
+  // Of the ELF file at `path`, with the built-in ROM's where it is used.
+  Result<std::unique_ptr<debug::Symbols>> load_symbols(const std::string& path) const;
+  std::string elf_path() const;
+  const debug::Symbols* symbols();
   void connect_network();
   bool congested() const;
   void sync_flash();
@@ -112,6 +119,9 @@ class Session {
   std::unique_ptr<debug::TraceFile> profile_file_;
   std::unique_ptr<debug::Profile> profile_;
   std::unique_ptr<debug::GdbServer> gdb_;
+  std::unique_ptr<debug::Symbols> symbols_;  // of the application; once somebody wants to know
+  bool symbols_looked_for_ = false;
+  debug::PanicWatch panic_watch_;
   std::array<std::unique_ptr<base::SerialBackend>, 3> serial_;
   std::array<std::uint64_t, 3> last_output_{};  // instructions() when each UART sent its last byte
   std::array<bool, 3> input_waits_{};

@@ -64,7 +64,7 @@ struct SessionOptions {
   std::string vcd;      // file; empty: no waveform
   std::string profile;  // the program's ELF file; empty: no profile
   std::string profile_file = "profile.folded";
-  std::string elf;  // file; of the program, for the names of its tasks and functions
+  std::string elf;  // file; of the program, for the names of its tasks and functions (default: in the build)
   std::string log;  // "LEVEL[,AREA...]", checked; empty: the default
 
   // `--trace help`: nothing is run.

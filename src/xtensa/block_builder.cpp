@@ -99,6 +99,9 @@ class Core::Interpreter::Builder {
     for (unsigned n = 0; n < state.ibreaka.size(); ++n) {
       if ((state.ibreakenable >> n & 1) != 0 && state.ibreaka[n] == at_) {
         emit(Extra::kBreakpoint);
+        // It comes before a window overflow, so that must not be looked for on entry. Other blocks than this
+        // one are entered in their checked form then.
+        if (kind_ == Build::kSingle) straight_ = false;
         break;
       }
     }

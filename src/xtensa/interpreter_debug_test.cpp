@@ -80,6 +80,34 @@ TEST_F(DebugTest, InstructionBreakpointIsQuietAtDebugLevel) {
   EXPECT_EQ(core.a(2), 2u);
 }
 
+// The ISA's priorities of exceptions: an instruction breakpoint is there before the instruction, a window
+// overflow when it is known which registers it uses.
+TEST_F(DebugTest, InstructionBreakpointComesBeforeAWindowOverflow) {
+  for (const bool stepped : {false, true}) {
+    SCOPED_TRACE(stepped);
+    core.reset();
+    state.vecbase = kVectors;
+    state.ps = kPsWoe;
+    state.windowstart = 0x0009;  // the window that a12 to a15 belong to is another frame's
+    machine.load_program("addi a12, a12, 1; addi a2, a2, 1");
+    core.write_special(Sr::IBREAKA0, kCode);
+    core.write_special(Sr::IBREAKENABLE, 1);
+    if (stepped) core.step();
+    core.run(1);
+    expect_debug(kDebugIbreak, kCode);
+    EXPECT_EQ(state.windowbase, 0u);
+    // Without the breakpoint it overflows.
+    core.cancel_step();
+    core.write_special(Sr::IBREAKENABLE, 0);
+    state.pc = kCode;
+    state.ps = kPsWoe;
+    if (stepped) core.step();
+    core.run(1);
+    EXPECT_EQ(state.epc[1], kCode);
+    EXPECT_EQ(state.pc, kVectors + kVecWindowOverflow12);
+  }
+}
+
 struct Watch {
   const char* program;
   std::uint32_t address, control;  // DBREAKA, DBREAKC

@@ -4,8 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "xtensa/testing/test_machine.h"
-#include "xtensa/testing/vectors.h"
+#include "xtensa/testing/vector_machine.h"
 
 namespace espalier::xtensa {
 namespace {
@@ -13,19 +12,12 @@ namespace {
 using testing::kCode;
 using testing::kData;
 using testing::kVectors;
-using testing::TestMachine;
 
-class DebuggerTest : public ::testing::TestWithParam<Engine> {
+class DebuggerTest : public ::testing::TestWithParam<Engine>, public testing::VectorMachine {
  protected:
   DebuggerTest() {
     core.set_jit_threshold(1);
     (void)core.set_engine(GetParam());  // where there is no translator both are the interpreter
-    machine.load_program(testing::kVectorProgram, kVectors);
-    state.vecbase = kVectors;
-    state.ps = kPsWoe;
-    for (unsigned n = 2; n < 16; ++n) core.set_a(n, 0);
-    core.set_a(1, kData + 0x1000);
-    core.set_a(5, kData);
     machine.on_debugger_stop = [this](Core& at, DebuggerEvent event) {
       events.push_back(event);
       pcs.push_back(at.state().pc);
@@ -43,9 +35,6 @@ class DebuggerTest : public ::testing::TestWithParam<Engine> {
     return true;
   }
 
-  TestMachine machine;
-  Core& core = machine.core();
-  State& state = machine.state();
   std::vector<DebuggerEvent> events;
   std::vector<std::uint32_t> pcs;
 };

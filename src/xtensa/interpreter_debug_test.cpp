@@ -1,8 +1,7 @@
 // ICOUNT, instruction and data breakpoints, BREAK, and the debugger's first look at them.
 #include <gtest/gtest.h>
 
-#include "xtensa/testing/test_machine.h"
-#include "xtensa/testing/vectors.h"
+#include "xtensa/testing/vector_machine.h"
 
 namespace espalier::xtensa {
 namespace {
@@ -10,16 +9,8 @@ namespace {
 using testing::kCode;
 using testing::kData;
 using testing::kVectors;
-using testing::TestMachine;
 
-struct DebugTest : ::testing::Test {
-  DebugTest() {
-    machine.load_program(testing::kVectorProgram, kVectors);
-    state.vecbase = kVectors;
-    state.ps = kPsWoe;
-    core.set_a(2, 0);
-    core.set_a(5, kData);
-  }
+struct DebugTest : ::testing::Test, testing::VectorMachine {
   void expect_debug(std::uint32_t cause, std::uint32_t pc, std::uint32_t ps = kPsWoe) {
     EXPECT_EQ(state.debugcause, cause);
     EXPECT_EQ(state.epc[6], pc);
@@ -27,9 +18,6 @@ struct DebugTest : ::testing::Test {
     EXPECT_EQ(state.pc, kVectors + kVecDebug);
     EXPECT_EQ(state.ps, (ps & ~kPsIntlevel) | kPsExcm | 6);
   }
-  TestMachine machine;
-  Core& core = machine.core();
-  State& state = machine.state();
 };
 
 TEST_F(DebugTest, IcountStopsAfterSoManyInstructions) {

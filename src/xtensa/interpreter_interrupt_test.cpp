@@ -1,8 +1,7 @@
 // Interrupts: kinds, levels, masks, WAITI, and that they are taken between any two instructions.
 #include <gtest/gtest.h>
 
-#include "xtensa/testing/test_machine.h"
-#include "xtensa/testing/vectors.h"
+#include "xtensa/testing/vector_machine.h"
 
 namespace espalier::xtensa {
 namespace {
@@ -13,18 +12,8 @@ using testing::kDevice;
 using testing::kVectors;
 using testing::TestMachine;
 
-struct InterruptTest : ::testing::Test {
-  InterruptTest() {
-    machine.load_program(testing::kVectorProgram, kVectors);
-    machine.state().vecbase = kVectors;
-    machine.load_program("again: addi a2, a2, 1; addi a3, a3, 1; j again");
-    state.ps = kPsWoe;
-    core.set_a(2, 0);
-    core.set_a(3, 0);
-  }
-  TestMachine machine;
-  Core& core = machine.core();
-  State& state = machine.state();
+struct InterruptTest : ::testing::Test, testing::VectorMachine {
+  InterruptTest() { machine.load_program("again: addi a2, a2, 1; addi a3, a3, 1; j again"); }
 };
 
 TEST_F(InterruptTest, EveryLineAtItsLevel) {

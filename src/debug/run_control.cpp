@@ -30,9 +30,11 @@ RunControl::RunControl(esp32::Machine& machine, bool start_paused)
       tell(RunEvent::kReset);
       return;
     }
-    tell(RunEvent::kGuestReset);
     // Waking from deep sleep begins with a reset, but is no reboot.
-    if (no_reboot_ && cause != devices::ResetCause::kDeepSleep) end(RunEvent::kGuestShutdown);
+    if (no_reboot_ && cause != devices::ResetCause::kDeepSleep)
+      end(RunEvent::kGuestShutdown);
+    else
+      tell(RunEvent::kGuestReset);
   });
 }
 

@@ -27,7 +27,7 @@ enum class RunEvent : std::uint8_t {
   kReset,          // the chip was reset from outside: system_reset()
   kGuestReset,     // the chip was reset by its firmware or a watchdog
   kShutdown,       // asked to end from outside: shut_down()
-  kGuestShutdown,  // ended since its firmware reset the chip and no_reboot() is set
+  kGuestShutdown,  // in the place of kGuestReset if no_reboot() is set: it has ended
 };
 
 // What debuggers, monitors and QMP command a machine with. The machine's thread asks running() before every

@@ -42,7 +42,7 @@ std::string escape_xml(std::string_view text) {
 FreeRtos::Read GdbSession::task_memory() {
   return [this](std::uint32_t address, std::span<std::uint8_t> out) {
     // A list that has gone astray must not read registers.
-    return !esp32::DeviceBus::contains(address) && machine_.debug().read(0, address, out) == out.size();
+    return !esp32::DeviceBus::contains(address) && machine_.peek(0, address, out) == out.size();
   };
 }
 
@@ -133,12 +133,13 @@ std::string GdbSession::thread_list_xml() {
 // --- Going on
 
 std::string GdbSession::continue_query(std::string_view) {
-  return "vCont;c;C;s;S";
+  return "vCont;c;C;s;S;r";
 }
 
 // ACTION[:THREAD];... For each core the first that names it, or names no thread.
 std::string GdbSession::continue_with(std::string_view arguments) {
   Actions actions{};
+  std::array<CodeRange, kCores> ranges{};
   std::array<bool, kCores> decided{};
   bool only_tasks = true;
   while (!arguments.empty()) {
@@ -149,10 +150,17 @@ std::string GdbSession::continue_with(std::string_view arguments) {
     const std::string_view who = colon == std::string_view::npos ? "-1" : one.substr(colon + 1);
     const std::string_view what = one.substr(0, colon);
     Action action;
+    CodeRange range;
     if (what == "c" || what.starts_with('C')) {
       action = Action::kContinue;
     } else if (what == "s" || what.starts_with('S')) {
       action = Action::kStep;
+    } else if (what.starts_with('r')) {
+      const std::size_t comma = std::min(what.find(','), what.size() - 1);
+      const auto begin = parse_hex32(what.substr(1, comma - 1)), end_of = parse_hex32(what.substr(comma + 1));
+      if (!begin || !end_of) return "E16";
+      action = Action::kStep;
+      range = {*begin, *end_of};
     } else {
       return "E16";
     }
@@ -161,22 +169,27 @@ std::string GdbSession::continue_with(std::string_view arguments) {
     for (unsigned cpu = 0; cpu < kCores; ++cpu) {
       if (id && *id != 0 && cpu_of(*id) != cpu) continue;
       only_tasks = false;
-      if (!std::exchange(decided[cpu], true)) actions[cpu] = action;
+      if (std::exchange(decided[cpu], true)) continue;
+      actions[cpu] = action;
+      ranges[cpu] = range;
     }
   }
   // A task that waits goes on when the cores do.
   if (only_tasks) actions.fill(Action::kContinue);
+  stepped_ranges_ = ranges;
   resume(actions);
   return std::string(kNoReply);
 }
 
 // c[ADDRESS], C SIGNAL[;ADDRESS]: the signal means nothing here.
 std::string GdbSession::continue_all(std::string_view) {
+  stepped_ranges_ = {};
   resume({Action::kContinue, Action::kContinue});
   return std::string(kNoReply);
 }
 
 std::string GdbSession::step_one(std::string_view) {
+  stepped_ranges_ = {};
   Actions actions = {Action::kContinue, Action::kContinue};
   actions[cpu_of(stepped_ != 0 ? stepped_ : selected_).value_or(0)] = Action::kStep;
   resume(actions);
@@ -202,6 +215,9 @@ void GdbSession::resume(const Actions& actions) {
     machine_.debug().cancel_step(cpu);
     if (actions[cpu] == Action::kStep) machine_.debug().step(cpu);
   }
+  // Whoever interrupts it is told of a core that ran.
+  if (const auto cpu = cpu_of(selected_); !cpu || actions[*cpu] == Action::kHold)
+    selected_ = actions[0] != Action::kHold ? 1 : 2;
   own_change_ = true;
   control_.resume();
   own_change_ = false;
@@ -212,15 +228,33 @@ void GdbSession::resume(const Actions& actions) {
   }
 }
 
+// Where GDB would step again. Not so at a breakpoint, which it counts as met.
+bool GdbSession::in_stepped_range(const DebugStop& stop) const {
+  const std::uint32_t pc = machine_.core(stop.cpu).state().pc;
+  const CodeRange& range = stepped_ranges_[stop.cpu];
+  return stop.kind == DebugStop::Kind::kStep && pc >= range.begin && pc < range.end &&
+         !machine_.debug().has_breakpoint(pc);
+}
+
 void GdbSession::on_stops(std::span<const DebugStop> stops) {
+  if (std::ranges::all_of(stops, [this](const DebugStop& stop) { return in_stepped_range(stop); })) {
+    for (const DebugStop& stop : stops) {
+      machine_.debug().hold(stop.cpu, false);
+      machine_.debug().step(stop.cpu);
+    }
+    return;
+  }
+  // First what is news.
+  const auto told =
+      std::ranges::find_if_not(stops, [this](const DebugStop& s) { return in_stepped_range(s); });
   for (unsigned cpu = 0; cpu < kCores; ++cpu) machine_.debug().cancel_step(cpu);
   own_change_ = true;
   control_.pause(RunState::kDebug);
   own_change_ = false;
   // A step's end is no news of a core that the debugger was not told of.
-  for (const DebugStop& stop : stops.subspan(1))
-    if (stop.kind != DebugStop::Kind::kStep) waiting_stops_.push_back(stop);
-  report(stop_reply(stops[0]));
+  for (const DebugStop& stop : stops)
+    if (&stop != &*told && stop.kind != DebugStop::Kind::kStep) waiting_stops_.push_back(stop);
+  report(stop_reply(*told));
 }
 
 std::string GdbSession::stop_reply(const DebugStop& stop) const {

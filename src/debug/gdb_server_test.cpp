@@ -1,12 +1,9 @@
 #include "debug/gdb_server.h"
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
+#include "debug/gdb_client_test_support.h"
 #include "esp32/guest_program_test_support.h"
 
 namespace espalier::debug {
@@ -14,6 +11,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
+using testing_support::Client;
 
 TEST(GdbAddress, WhatACommandLineMaySay) {
   EXPECT_EQ(parse_gdb_address("1234"), (GdbAddress{"127.0.0.1", 1234}));
@@ -29,34 +27,6 @@ TEST(GdbAddress, WhatACommandLineMaySay) {
   }
 }
 
-// A debugger's end of a connection.
-struct Client {
-  explicit Client(std::uint16_t port) : fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    connected = connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-  }
-  ~Client() {
-    if (fd >= 0) close(fd);
-  }
-  Client(const Client&) = delete;
-  Client& operator=(const Client&) = delete;
-  void send(std::string_view text) const {
-    EXPECT_EQ(::send(fd, text.data(), text.size(), 0), ssize_t(text.size()));
-  }
-  // At once, with a reset instead of a good-bye.
-  void abort() {
-    const linger now{.l_onoff = 1, .l_linger = 0};
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-    close(fd);
-    fd = -1;
-  }
-  int fd;
-  bool connected = false;
-};
-
 class GdbServerTest : public ::testing::Test {
  protected:
   GdbServerTest() {
@@ -68,7 +38,7 @@ class GdbServerTest : public ::testing::Test {
     machine = esp32::Machine::create(options).value();
     control = std::make_unique<RunControl>(*machine, false);
     server = GdbServer::create(loop, {*machine, *control, {}, {}}, {}).value();
-    port = static_cast<std::uint16_t>(std::stoi(server->where().substr(server->where().rfind(':') + 1)));
+    port = testing_support::port_of(*server);
   }
   void turn() {
     if (control->running() && machine->run_round() == esp32::Machine::Progress::kIdle) machine->skip_idle();

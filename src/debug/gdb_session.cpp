@@ -260,12 +260,14 @@ std::string GdbSession::write_register(std::string_view arguments) {
 
 // --- Memory
 
-// What there is from the address on: fewer bytes where something is missing.
+// What there is from the address on: fewer bytes where something is missing. Reading registers has no effect,
+// as a debugger's windows read whole peripherals at each stop: no byte leaves a FIFO, no interrupt is
+// acknowledged.
 std::string GdbSession::read_memory(std::string_view arguments) {
   const auto range = take_range(arguments, '\0');
   if (!range) return std::string(kInvalid);
   std::vector<std::uint8_t> bytes(std::min<std::size_t>(range->size, GdbPacketReader::kMaxPayload / 2));
-  const std::size_t done = machine_.debug().read(memory_cpu(), range->address, bytes);
+  const std::size_t done = machine_.peek(memory_cpu(), range->address, bytes);
   if (done == 0 && !bytes.empty()) return std::string(kBadAddress);
   return to_hex(std::span(bytes).first(done));
 }
@@ -369,8 +371,8 @@ std::string GdbSession::monitor_reply(std::string_view command) {
     waiting_stops_.clear();
     return "the chip has been reset; `maintenance flush register-cache` makes GDB look again\n";
   }
-  if (command == "info") return info();
-  if (command.starts_with("registers")) {
+  if (command == "summary") return summary();
+  if (command == "registers" || command.starts_with("registers ")) {
     constexpr std::pair<std::string_view, unsigned> kForms[] = {{"registers core", kGdbCoreRegisters},
                                                                 {"registers all", kGdbAllRegisters},
                                                                 {"registers window", kGdbWindowRegisters}};
@@ -381,18 +383,19 @@ std::string GdbSession::monitor_reply(std::string_view command) {
       }
     return "registers core, all or window?\n";
   }
-  if (target_.monitor)
-    if (auto text = target_.monitor(command)) return *text;
   std::string text;
-  if (!command.empty() && command != "help") text = fmt::format("'{}' is none of these:\n", command);
+  if (target_.monitor)
+    text = target_.monitor(command);
+  else if (command != "help")
+    return fmt::format("unknown command: '{}'\n", command);
+  if (command != "help" && command != "?") return text;
   return text +
-         "help               this\n"
-         "info               what the machine and its cores do\n"
-         "system_reset       as if the power had been switched off and on\n"
-         "registers FORM     what g sends: core (420 bytes, the default), all (628) or window (692)\n";
+         "registers core|all|window  -- what g sends to GDB: 420 (the default), 628 or 692 bytes\n"
+         "reset  -- system_reset\n"
+         "summary  -- time, resets, both cores and the number of breakpoints\n";
 }
 
-std::string GdbSession::info() const {
+std::string GdbSession::summary() const {
   std::string text =
       fmt::format("{}, {:.6f} s since power-on, {} resets\n", run_state_name(control_.state()),
                   static_cast<double>(machine_.clock().now()) / base::kTicksPerSecond, machine_.resets());

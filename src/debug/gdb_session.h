@@ -25,8 +25,9 @@ struct GdbTarget {
   RunControl& control;
   // Where to find the guest's tasks. Without it the two cores are the only threads.
   std::optional<FreeRtos> tasks;
-  // `monitor` commands beyond the session's own: what it says, or nothing if it knows no such command.
-  std::function<std::optional<std::string>(std::string_view command)> monitor;
+  // What answers `monitor` commands other than the session's own, in whole lines; "help" lists them. May end
+  // the server, though not while it is called.
+  std::function<std::string(std::string_view command)> monitor;
 };
 
 // Threads 1 and 2 are the cores, whatever task they run; tasks that do not run have their TCB's address for a
@@ -79,7 +80,7 @@ class GdbSession {
   std::string set_point(std::string_view arguments);
   std::string remove_point(std::string_view arguments);
   std::string monitor_reply(std::string_view command);
-  std::string info() const;
+  std::string summary() const;
 
   // Threads and running, in gdb_run.cpp.
   std::string select_thread(std::string_view arguments);
@@ -114,6 +115,7 @@ class GdbSession {
 
   void resume(const Actions& actions);
   void on_stops(std::span<const esp32::DebugStop> stops);
+  bool in_stepped_range(const esp32::DebugStop& stop) const;
   void on_run_event(RunEvent event);
   std::string stop_reply(const esp32::DebugStop& stop) const;
   void report(std::string reply);
@@ -136,6 +138,11 @@ class GdbSession {
   std::uint32_t stepped_ = 0;    // for c and s; 0: all
   std::string last_stop_ = "T05thread:1;core:0;";
   std::vector<esp32::DebugStop> waiting_stops_;  // of the other core, in the same turn
+  // Which code each core steps through until it leaves it: [begin, end), empty for a single step.
+  struct CodeRange {
+    std::uint32_t begin = 0, end = 0;
+  };
+  std::array<CodeRange, 2> stepped_ranges_;
   unsigned register_count_;
   std::set<std::uint32_t> software_, hardware_;  // breakpoints
   struct Watch {

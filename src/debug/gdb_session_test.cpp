@@ -7,6 +7,7 @@
 
 #include <map>
 
+#include "debug/free_rtos_guest_test_support.h"
 #include "debug/gdb_registers.h"
 #include "esp32/guest_program_test_support.h"
 
@@ -15,6 +16,7 @@ namespace {
 
 using esp32::Machine;
 using esp32::testing_support::kEntry;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 using xtensa::Engine;
@@ -103,7 +105,7 @@ TEST_P(GdbSessionTest, SaysWhatItCan) {
         "qXfer:memory-map:read+", "qXfer:threads:read+", "QStartNoAckMode+"})
     EXPECT_THAT(supported, HasSubstr(feature));
   EXPECT_EQ(ask("?"), "T05thread:1;core:0;");
-  EXPECT_EQ(ask("vCont?"), "vCont;c;C;s;S");
+  EXPECT_EQ(ask("vCont?"), "vCont;c;C;s;S;r");
   EXPECT_EQ(ask("qAttached"), "1");
   EXPECT_EQ(ask("vMustReplyEmpty"), "");
   EXPECT_EQ(ask("qCRC:0,4"), "");
@@ -207,6 +209,28 @@ TEST_P(GdbSessionTest, Memory) {
     EXPECT_EQ(ask(wrong), "E16") << wrong;
 }
 
+TEST_P(GdbSessionTest, ReadingARegisterHasNoEffect) {
+  connect();
+  devices::Uart& uart = machine->chip().uart[1];
+  const std::vector<std::uint8_t> typed = {'a', 'b'};
+  control->resume();
+  uart.receive(typed);
+  run(200);
+  control->pause();
+  constexpr std::uint32_t kFifo = 0x3ff50000, kStatus = kFifo + 0x1c;
+  const std::string status = ask(fmt::format("m{:x},4", kStatus));
+  EXPECT_EQ(status.substr(0, 2), "02");  // RXFIFO_CNT
+  for (int n = 0; n < 3; ++n) EXPECT_EQ(ask(fmt::format("m{:x},4", kFifo)), word('a'));
+  EXPECT_EQ(ask(fmt::format("m{:x},4", kStatus)), status);
+  // Writing has what the guest's store would have: here the byte leaves.
+  std::string sent;
+  uart.on_transmit = [&](std::span<const std::uint8_t> bytes) { sent.append(bytes.begin(), bytes.end()); };
+  EXPECT_EQ(ask(fmt::format("M{:x},4:58000000", kFifo)), "OK");
+  control->resume();
+  run(200);
+  EXPECT_EQ(sent, "X");
+}
+
 TEST_P(GdbSessionTest, BreakpointsOnBothCores) {
   start(0, kCount, kCode);
   start(1, kCount, kOther);
@@ -280,6 +304,76 @@ TEST_P(GdbSessionTest, StepsEachCoreAsItIsTold) {
   EXPECT_EQ(ask("Hc2"), "OK");
   EXPECT_EQ(go("s"), "T05thread:2;core:1;");
   EXPECT_EQ(pc(1), kOther);
+}
+
+TEST_P(GdbSessionTest, StepsThroughARangeOfCode) {
+  start(0, "begin: movi a2, 0; again: addi a2, a2, 1; nop; blti a2, 64, again; end: addi a3, a3, 1; j begin",
+        kCode);
+  start(1, kCount, kOther);
+  connect();
+  const std::uint32_t end = kCode + 3 + 3 + 3 + 3;
+  const std::string range = fmt::format("r{:x},{:x}", kCode, end);
+  // Alone, with the other core, and from outside the range: then it is a step.
+  EXPECT_EQ(go("vCont;" + range + ":1"), "T05thread:1;core:0;");
+  EXPECT_EQ(pc(), end);
+  EXPECT_EQ(machine->core(0).a(2), 64u);
+  EXPECT_EQ(pc(1), kOther);
+  EXPECT_EQ(machine->core(1).a(2), 0u);
+  EXPECT_EQ(go("vCont;" + range + ":1;c"), "T05thread:1;core:0;");
+  EXPECT_EQ(pc(), end + 3);
+  EXPECT_EQ(go("vCont;s:1"), "T05thread:1;core:0;");
+  EXPECT_EQ(go("vCont;" + range + ":1;c"), "T05thread:1;core:0;");
+  EXPECT_EQ(pc(), end);
+  EXPECT_NEAR(machine->core(1).a(2), 3 * 64 / 2, 3);  // it does what it would have done meanwhile
+  // Up to a breakpoint in it, and on from there.
+  ask(fmt::format("Z0,{:x},3", kCode + 6));
+  for (const std::uint32_t turn : {1u, 2u}) {
+    if (turn == 1) go("vCont;s:1"), go("vCont;s:1");
+    EXPECT_EQ(go("vCont;" + range + ":1"), "T05thread:1;core:0;");
+    EXPECT_EQ(pc(), kCode + 6);
+    EXPECT_EQ(machine->core(0).a(2), turn);
+  }
+  ask(fmt::format("z0,{:x},3", kCode + 6));
+  // What the other core meets comes before.
+  ask(fmt::format("Z0,{:x},3", kOther));
+  EXPECT_EQ(go("vCont;" + range + ":1;c"), "T05thread:2;core:1;swbreak:;");
+  ask(fmt::format("z0,{:x},3", kOther));
+  // Without an end of it, until somebody says so.
+  EXPECT_EQ(go(fmt::format("vCont;r{:x},{:x}:1", kCode, end + 9), 500), "(runs)");
+  session->receive(bytes_of("\x03"));
+  EXPECT_EQ(next(), "T02thread:1;core:0;");
+  const std::uint64_t stands = machine->core(0).instructions();
+  run(10);
+  EXPECT_EQ(machine->core(0).instructions(), stands);
+  // The range was that step's alone.
+  EXPECT_EQ(go("vCont;s:1"), "T05thread:1;core:0;");
+  EXPECT_EQ(machine->core(0).instructions(), stands + 1);
+  for (const char* wrong : {"vCont;r", "vCont;r:1", "vCont;r1:1", "vCont;r1,:1", "vCont;r,2", "vCont;rx,y:1"})
+    EXPECT_EQ(ask(wrong), "E16") << wrong;
+}
+
+TEST_P(GdbSessionTest, StepsPassInterrupts) {
+  // A timer's handler, level 1, that asks for the next one after 40 cycles.
+  const std::uint32_t vectors = kCode + 0x2000;
+  start(0, R"(
+    wsr.excsave1 a4; rsr.misc0 a4; addi a4, a4, 1; wsr.misc0 a4
+    rsr.ccount a4; addi a4, a4, 40; wsr.ccompare0 a4; rsr.excsave1 a4; rfe)",
+        vectors + xtensa::kVecKernel);
+  start(0, kCount, kCode);
+  xtensa::Core& core = machine->core(0);
+  core.write_special(xtensa::Sr::VECBASE, vectors);
+  core.write_special(xtensa::Sr::MISC0, 0);
+  core.write_special(xtensa::Sr::INTENABLE, 1u << 6);
+  core.write_special(xtensa::Sr::PS, xtensa::kPsWoe);
+  core.write_special(xtensa::Sr::CCOMPARE0, core.read_special(xtensa::Sr::CCOUNT) + 40);
+  connect();
+  for (std::uint32_t n = 1; n <= 200; ++n) {
+    ASSERT_EQ(go("vCont;s:1"), "T05thread:1;core:0;");
+    ASSERT_EQ(pc(), n % 2 == 0 ? kCode : kCode + 3);
+    ASSERT_EQ(core.a(2), (n + 1) / 2);
+  }
+  EXPECT_GE(core.state().misc[0], 4u);
+  EXPECT_LE(core.state().misc[0], 6u);
 }
 
 TEST_P(GdbSessionTest, StepsThroughWindowsAndLoops) {
@@ -380,16 +474,18 @@ TEST_P(GdbSessionTest, Monitor) {
     const auto bytes = from_hex(ask("qRcmd," + to_hex(command)));
     return bytes ? std::string(bytes->begin(), bytes->end()) : "";
   };
-  target->monitor = [](std::string_view command) -> std::optional<std::string> {
-    if (command == "long") return std::string(20'000, 'x');
-    return command == "more" ? std::optional<std::string>("and more\n") : std::nullopt;
-  };
   start(0, kCount, kCode);
   connect();
-  EXPECT_THAT(monitor("help"), HasSubstr("system_reset"));
-  EXPECT_THAT(monitor("info"), HasSubstr("PRO CPU: pc 0x40078000"));
-  EXPECT_EQ(monitor("more"), "and more\n");
-  EXPECT_THAT(monitor("nonsense"), StartsWith("'nonsense' is none of these"));
+  EXPECT_EQ(monitor("nonsense"), "unknown command: 'nonsense'\n");
+  EXPECT_THAT(monitor("help"), StartsWith("registers "));
+  target->monitor = [](std::string_view command) -> std::string {
+    if (command == "long") return std::string(20'000, 'x');
+    return fmt::format("{}: so be it\n", command);
+  };
+  EXPECT_THAT(monitor("help"), AllOf(StartsWith("help: so be it\n"), HasSubstr("\nreset ")));
+  EXPECT_THAT(monitor("summary"), HasSubstr("PRO CPU: pc 0x40078000"));
+  EXPECT_EQ(monitor(" info registers "), "info registers: so be it\n");
+  EXPECT_EQ(monitor("registers"), "registers core, all or window?\n");
   EXPECT_EQ(monitor("system_reset"), monitor("reset"));
   EXPECT_EQ(pc(), xtensa::kResetVector);
   EXPECT_FALSE(control->running());
@@ -413,6 +509,113 @@ TEST_P(GdbSessionTest, ThreadsAreCores) {
   EXPECT_EQ(ask("T3"), "E03");
   EXPECT_EQ(ask("qThreadExtraInfo,2"), to_hex(std::string_view("APP CPU: not started")));
   EXPECT_THAT(ask("qXfer:threads:read::0,1000"), HasSubstr("<thread id=\"1\" core=\"0\">PRO CPU</thread>"));
+}
+
+TEST_P(GdbSessionTest, TasksAreThreads) {
+  using Guest = testing_support::FreeRtosGuest;
+  Guest guest;
+  const std::uint32_t running = Guest::kBase + 0x1000, idle = running + 0x900, waits = idle + 0x900;
+  const std::uint32_t frame = waits + 0x800;
+  guest.task(running, "main", 1, 52);
+  guest.task(idle, "IDLE", 0, 52);
+  guest.task(waits, "timer", 22, 52);
+  guest.put(Guest::kCurrent, running);
+  guest.put(Guest::kCurrent + 4, idle);
+  guest.put(Guest::kRunning, 1);
+  guest.list(Guest::kDelayed, {waits});
+  guest.put(frame, 1);  // interrupted
+  guest.put(frame + 4, 0x400d1234);
+  guest.put(frame + 12 + 4 * 2, 0x55667788);
+  start(0, kCount, kCode);
+  start(1, kCount, kOther);
+  EXPECT_EQ(machine->debug().write(0, Guest::kBase, guest.memory), guest.memory.size());
+  target->tasks = guest.rtos();
+  connect();
+  const std::string id = fmt::format("{:x}", waits);
+  EXPECT_EQ(ask("qfThreadInfo"), "m1,2," + id);
+  EXPECT_EQ(ask("qThreadExtraInfo,1"), to_hex(std::string_view("PRO CPU: main (running, priority 1)")));
+  EXPECT_EQ(ask("qThreadExtraInfo," + id), to_hex(std::string_view("timer (blocked, priority 22)")));
+  EXPECT_THAT(ask("qXfer:threads:read::0,1000"), HasSubstr("<thread id=\"" + id + "\">timer"));
+  EXPECT_EQ(ask("T" + id), "OK");
+  // Its registers are those it has saved, and cannot be changed.
+  EXPECT_EQ(ask("Hg" + id), "OK");
+  const std::string g = ask("g");
+  EXPECT_EQ(g.substr(0, 8), word(0x400d1234));
+  EXPECT_EQ(g.substr(8 * (1 + 2), 8), word(0x55667788));
+  EXPECT_EQ(g.substr(8 * (1 + 17), 8), "xxxxxxxx");
+  EXPECT_EQ(ask("p0"), word(0x400d1234));
+  EXPECT_EQ(ask("P0=00000000"), "E03");
+  EXPECT_EQ(ask("G" + g), "E03");
+  // To let it alone go on means to let the machine go on, which is the cores' to stop.
+  ask(fmt::format("Z0,{:x},3", kCode));
+  EXPECT_EQ(go("vCont;c:" + id), "T05thread:1;core:0;swbreak:;");
+  EXPECT_EQ(ask("p0"), word(kCode));
+  // By its TCB a task that runs is the core that runs it.
+  EXPECT_EQ(ask(fmt::format("Hg{:x}", idle)), "OK");
+  EXPECT_EQ(ask("p92"), "abab0000");
+}
+
+// What GDB 13 sends for `target remote`, `monitor reset`, `tbreak`, `continue`, `next`, `watch`, `continue`,
+// `thread 2`, `detach`, in its order; recorded, with this program's addresses.
+TEST_P(GdbSessionTest, AConversationWithGdb13) {
+  start(0, kStores, kCode);
+  start(1, kCount, kOther);
+  session = std::make_unique<GdbSession>(*target, [this](std::string_view bytes) { received += bytes; });
+  const std::string second = fmt::format("{:x}", kCode + 3), watched = fmt::format("{:x}", kData + 8);
+  const std::string g(2 * 420, '?');  // as many characters, whichever
+  const std::pair<std::string, std::string> talk[] = {
+      {"qSupported:multiprocess+;swbreak+;hwbreak+;qRelocInsn+;fork-events+;vfork-events+;exec-events+;"
+       "vContSupported+;QThreadEvents+;no-resumed+;memory-tagging+",
+       "PacketSize=4000;*"},
+      {"vMustReplyEmpty", ""},
+      {"QStartNoAckMode", "OK"},
+      {"Hg0", "OK"},
+      {"qXfer:features:read:target.xml:0,1000", "m<?xml*"},
+      {"qTStatus", ""},
+      {"?", "T05thread:1;core:0;"},
+      {"qXfer:threads:read::0,1000", "l<?xml*"},
+      {"qAttached", "1"},
+      {"Hc-1", "OK"},
+      {"qOffsets", "Text=0;Data=0;Bss=0"},
+      {"g", g},
+      {"qXfer:memory-map:read::0,1000", "l<?xml*"},
+      {fmt::format("m{:x},4", kCode), "*"},
+      {"qSymbol::", "OK"},
+      {"qRcmd,726567697374657273", "*"},  // monitor registers
+      {"Z0," + second + ",3", "OK"},
+      {"vCont?", "vCont;c;C;s;S;r"},
+      {"vCont;c", "T05thread:1;core:0;swbreak:;"},
+      {"g", g},
+      {"z0," + second + ",3", "OK"},
+      {"pa5", "00000000"},
+      {"p9e", "*"},
+      {"Hg2", "OK"},
+      {"g", g},
+      {"Hg1", "OK"},
+      {fmt::format("vCont;r{:x},{:x}:1;c", kCode + 3, kCode + 9), "T05thread:1;core:0;"},
+      {"p0", word(kCode + 9)},
+      {"Z2," + watched + ",4", "OK"},
+      {"vCont;c", "T05thread:1;core:0;watch:" + watched + ";"},
+      {"m" + watched + ",4", "02000000"},
+      {"z2," + watched + ",4", "OK"},
+      {"T2", "OK"},
+      {"Hg2", "OK"},
+      {"p0", "*"},
+      {"D", "OK"},
+  };
+  for (const auto& [packet, reply] : talk) {
+    const std::string got = go(packet);
+    if (reply.ends_with('*'))
+      EXPECT_THAT(got, StartsWith(reply.substr(0, reply.size() - 1))) << packet;
+    else if (reply.starts_with('?'))
+      EXPECT_EQ(got.size(), reply.size()) << packet;
+    else
+      EXPECT_EQ(got, reply) << packet;
+    EXPECT_NE(got, "(runs)") << packet;
+  }
+  EXPECT_TRUE(session->finished());
+  session.reset();
+  EXPECT_TRUE(control->running());
 }
 
 TEST_P(GdbSessionTest, NonsenseHurtsNobody) {

@@ -71,25 +71,6 @@ void DebugPort::deliver() {
   if (observer_) observer_(stops);
 }
 
-std::size_t DebugPort::read(unsigned cpu, std::uint32_t address, std::span<std::uint8_t> out) {
-  std::size_t done = 0;
-  while (done < out.size()) {
-    const auto at = static_cast<std::uint32_t>(address + done);
-    if (at < address) break;  // behind the last byte there is
-    if (DeviceBus::contains(at)) {
-      // A register is read once, however many of its bytes are wanted.
-      const std::uint32_t value = devices_.load(at & ~3u, 4);
-      for (unsigned n = at & 3; n < 4 && done < out.size(); ++n)
-        out[done++] = static_cast<std::uint8_t>(value >> 8 * n);
-      continue;
-    }
-    const std::uint8_t* byte = memory_.peek(cpu, at);
-    if (byte == nullptr) break;
-    out[done++] = *byte;
-  }
-  return done;
-}
-
 std::size_t DebugPort::write(unsigned cpu, std::uint32_t address, std::span<const std::uint8_t> data) {
   std::size_t done = 0;
   while (done < data.size()) {

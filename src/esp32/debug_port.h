@@ -1,5 +1,5 @@
-// What a debugger on the host does to a machine: breakpoints, watchpoints and steps of its cores, and memory
-// as they see it. The guest's own debug registers are apart from this.
+// What a debugger on the host does to a machine: breakpoints, watchpoints and steps of its cores, and stores
+// as theirs. The guest's own debug registers are apart from this.
 #pragma once
 
 #include <array>
@@ -57,10 +57,9 @@ class DebugPort {
   void step(unsigned cpu) { cores_[cpu]->step(); }
   void cancel_step(unsigned cpu) { cores_[cpu]->cancel_step(); }
 
-  // Copies memory as core `cpu` sees it, registers of peripherals included (with what reading them does).
-  // Stops where nothing is; returns how many bytes there were. Memory that is read-only to the guest cannot
-  // be written.
-  std::size_t read(unsigned cpu, std::uint32_t address, std::span<std::uint8_t> out);
+  // Writes memory as core `cpu` sees it, registers of peripherals included (with what writing them does).
+  // Stops where nothing is, or what the guest can only read; returns how many bytes it has written. What
+  // reads without any effect is Machine::peek().
   std::size_t write(unsigned cpu, std::uint32_t address, std::span<const std::uint8_t> data);
 
   // --- For the machine.

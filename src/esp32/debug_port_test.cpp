@@ -48,7 +48,7 @@ class DebugPortTest : public ::testing::TestWithParam<Engine> {
   }
   std::uint32_t word(std::uint32_t address, unsigned cpu = 0) {
     std::array<std::uint8_t, 4> bytes{};
-    EXPECT_EQ(machine->debug().read(cpu, address, bytes), 4u) << std::hex << address;
+    EXPECT_EQ(machine->peek(cpu, address, bytes), 4u) << std::hex << address;
     std::uint32_t value;
     std::memcpy(&value, bytes.data(), 4);
     return value;
@@ -194,12 +194,12 @@ TEST_P(DebugPortTest, MemoryAsACoreSeesIt) {
   EXPECT_EQ(word(kSram1Data + kSram1Size - 4), 0x04030201u);
   // RTC fast memory is the PRO CPU's.
   std::array<std::uint8_t, 8> out{};
-  EXPECT_EQ(machine->debug().read(0, kRtcFastData, out), 8u);
-  EXPECT_EQ(machine->debug().read(1, kRtcFastData, out), 0u);
+  EXPECT_EQ(machine->peek(0, kRtcFastData, out), 8u);
+  EXPECT_EQ(machine->peek(1, kRtcFastData, out), 0u);
   // Up to where something is.
-  EXPECT_EQ(machine->debug().read(0, kRtcSlow + kRtcSlowSize - 3, out), 3u);
-  EXPECT_EQ(machine->debug().read(0, 0, out), 0u);
-  EXPECT_EQ(machine->debug().read(0, 0xfffffffc, out), 0u);
+  EXPECT_EQ(machine->peek(0, kRtcSlow + kRtcSlowSize - 3, out), 3u);
+  EXPECT_EQ(machine->peek(0, 0, out), 0u);
+  EXPECT_EQ(machine->peek(0, 0xfffffffc, out), 0u);
   EXPECT_EQ(machine->debug().write(0, kSram2 + kSram2Size + kSram1Size - 2, bytes), 2u);
   // ROM and flash are not to be written.
   EXPECT_EQ(machine->debug().write(0, kRomCode, bytes), 0u);

@@ -31,7 +31,7 @@ void CodeLog::decoded(unsigned cpu, std::uint32_t address, std::uint32_t size) {
   fmt::print(file_, "----------------\nIN: \n");
   for (std::uint32_t at = address; at < address + size;) {
     std::array<std::uint8_t, 4> bytes{};
-    machine_.debug().read(cpu, at, bytes);
+    machine_.peek(cpu, at, bytes);
     const xtensa::Instruction instruction = xtensa::decode(at, bytes.data());
     fmt::print(file_, "{:#010x}:  {}\n", at, xtensa::disassemble(instruction));
     at += std::max<std::uint32_t>(instruction.length, 1);

@@ -68,14 +68,7 @@ std::string help_line(std::string_view prefix, const Monitor::Command& command) 
 
 }  // namespace
 
-Monitor::Monitor(Session& session, MonitorOptions options)
-    : session_(session), options_(std::move(options)), snapshots_(session.machine(), session.control()) {}
-
-bool Monitor::has(const Command& command) const {
-  if (command.names == "gdbserver") return options_.gdbserver != nullptr;
-  if (command.names == "trace-event") return options_.trace_event != nullptr;
-  return true;
-}
+Monitor::Monitor(Session& session) : session_(session), snapshots_(session.machine(), session.control()) {}
 
 std::string Monitor::execute(std::string_view line) {
   line = trimmed(line);
@@ -86,8 +79,8 @@ std::string Monitor::execute(std::string_view line) {
 std::string Monitor::run(std::span<const Command> table, std::string_view line, std::string_view prefix) {
   std::string_view rest = line;
   const std::string_view name = take_name(rest);
-  const auto at = std::ranges::find_if(
-      table, [&](const Command& command) { return is_named(command, name) && has(command); });
+  const auto at =
+      std::ranges::find_if(table, [&](const Command& command) { return is_named(command, name); });
   if (at == table.end()) return fmt::format("unknown command: '{}{}'\n", prefix, name);
   // QEMU's nested table.
   if (table.data() == commands().data() && at->names == "info" && !rest.empty())
@@ -110,8 +103,7 @@ std::vector<std::string> Monitor::completions(std::string_view start) const {
   }
   for (const Command& command : table)
     for_each_name(command.names, [&](std::string_view name) {
-      if (has(command) && name.starts_with(start.substr(prefix.size())))
-        found.push_back(fmt::format("{}{}", prefix, name));
+      if (name.starts_with(start.substr(prefix.size()))) found.push_back(fmt::format("{}{}", prefix, name));
     });
   return found;
 }
@@ -133,7 +125,7 @@ std::string Monitor::help(std::string_view about) const {
   }
   std::string text;
   for (const Command& command : commands())
-    if (has(command) && (name.empty() || is_named(command, name))) text += help_line("", command);
+    if (name.empty() || is_named(command, name)) text += help_line("", command);
   return text;
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,14 +15,6 @@ namespace espalier::host {
 
 // The version of QEMU whose monitor and QMP this speaks.
 inline constexpr std::string_view kQemuVersion = "7.2.0";
-
-struct MonitorOptions {
-  std::string name{};  // info name; empty: none
-  // Where the process has them: `gdbserver DEVICE` and `trace-event NAME on|off`. They answer with lines.
-  // Without them the monitor has no such command.
-  std::function<std::string(std::string_view device)> gdbserver{};
-  std::function<std::string(std::string_view event, bool on)> trace_event{};
-};
 
 // Belongs to the event loop's thread, between turns. Answers consist of whole lines that end in '\n' and are
 // spelled as QEMU spells them; a script that parses QEMU's parses these.
@@ -43,7 +34,7 @@ class Monitor {
   static constexpr unsigned kAnyWords = ~0u;
 
   // `session` is open and outlives the monitor.
-  explicit Monitor(Session& session, MonitorOptions options = {});
+  explicit Monitor(Session& session);
 
   // What the command answers; a mistake is answered with QEMU's words for it.
   std::string execute(std::string_view line);
@@ -54,7 +45,6 @@ class Monitor {
   Session& session() { return session_; }
   esp32::Machine& machine() { return session_.machine(); }
   debug::RunControl& control() { return session_.control(); }
-  const MonitorOptions& options() const { return options_; }
   Snapshots& snapshots() { return snapshots_; }
   xtensa::Core& core() { return machine().core(cpu_); }
   unsigned cpu() const { return cpu_; }
@@ -69,11 +59,9 @@ class Monitor {
   static std::span<const Command> info_commands();
 
  private:
-  bool has(const Command& command) const;
   std::string run(std::span<const Command> table, std::string_view line, std::string_view prefix);
 
   Session& session_;
-  MonitorOptions options_;
   Snapshots snapshots_;
   unsigned cpu_ = 0;
   DumpFormat dump_format_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "host/exposure.h"
 #include "host/monitor.h"
 #include "host/monitor_expression.h"
 #include "host/monitor_network.h"
@@ -75,7 +76,21 @@ std::string cont(Monitor& monitor, const Call&) {
   return {};
 }
 std::string gdbserver(Monitor& monitor, const Call& call) {
-  return monitor.options().gdbserver(call.words.empty() ? "tcp::1234" : call.words[0]);
+  const std::string device = call.words.empty() ? "tcp::1234" : call.words[0];
+  if (device == "none") {
+    monitor.session().stop_gdb();
+    return "Disabled gdbserver\n";
+  }
+  const auto failed = [&](std::string_view why) {
+    return fmt::format("{}\nCould not open gdbserver on device '{}'\n", why, device);
+  };
+  const auto address = debug::parse_gdb_address(device);
+  if (!address) return failed(address.error());
+  if (const auto ok = monitor.session().start_gdb(*address); !ok) return failed(ok.error());
+  std::string text;
+  if (const std::string warning = exposure_warning(address->address, address->port, "GDB"); !warning.empty())
+    text = "warning: " + warning + "\n";
+  return text + fmt::format("Waiting for gdb connection on device '{}'\n", device);
 }
 std::string help(Monitor& monitor, const Call& call) {
   return monitor.help(call.rest);
@@ -109,7 +124,8 @@ std::string delvm(Monitor& monitor, const Call& call) {
 std::string trace_event(Monitor& monitor, const Call& call) {
   if (call.words[1] != "on" && call.words[1] != "off")
     return "Expected 'on' or 'off'\nTry \"help trace-event\" for more information\n";
-  return monitor.options().trace_event(call.words[0], call.words[1] == "on");
+  return said(
+      monitor.machine().tracer().apply(fmt::format("{}{}", call.words[1] == "on" ? "" : "-", call.words[0])));
 }
 
 // ---- info ----
@@ -130,7 +146,7 @@ std::string info_mtree(Monitor& monitor, const Call&) {
   return memory_tree(monitor.machine());
 }
 std::string info_name(Monitor& monitor, const Call&) {
-  const std::string& name = monitor.options().name;
+  const std::string& name = monitor.session().options().name;
   return name.empty() ? std::string() : name + "\n";
 }
 std::string info_network(Monitor& monitor, const Call&) {

@@ -21,7 +21,7 @@ class MonitorTest : public testing::MachineTest {
  protected:
   void SetUp() override {
     MachineTest::SetUp();
-    monitor = std::make_unique<Monitor>(*session, MonitorOptions{.name = "board"});
+    monitor = std::make_unique<Monitor>(*session);
   }
   std::string ask(std::string_view line) { return monitor->execute(line); }
   void fill(std::uint32_t address, std::initializer_list<std::uint8_t> bytes) {
@@ -195,7 +195,6 @@ TEST_F(MonitorTest, HelpKnowsWhatThereIs) {
   EXPECT_EQ(ask("help info status"), "info status  -- show the current VM status (running|paused)\n");
   EXPECT_EQ(ask("info"), ask("help info"));
   for (const Monitor::Command& command : Monitor::commands()) {
-    if (command.names == "gdbserver" || command.names == "trace-event") continue;
     EXPECT_THAT(ask("?"), HasSubstr(std::string(command.names) + " " + std::string(command.arguments)));
   }
   EXPECT_EQ(ask("info name"), "board\n");
@@ -205,17 +204,27 @@ TEST_F(MonitorTest, HelpKnowsWhatThereIs) {
   EXPECT_THAT(monitor->completions("info st"), ElementsAre("info status"));
 }
 
-TEST_F(MonitorTest, ServersAndTracesAreTheProcesss) {
-  EXPECT_EQ(ask("gdbserver"), "unknown command: 'gdbserver'\n");
-  EXPECT_THAT(ask("help"), Not(HasSubstr("trace-event")));
-  Monitor with(*session, {.name = {},
-                          .gdbserver = [](std::string_view device) { return fmt::format("on {}\n", device); },
-                          .trace_event = [](std::string_view name,
-                                            bool on) { return fmt::format("{} {}\n", name, on); }});
-  EXPECT_EQ(with.execute("gdbserver"), "on tcp::1234\n");
-  EXPECT_EQ(with.execute("gdbserver none"), "on none\n");
-  EXPECT_EQ(with.execute("trace-event uart_write on"), "uart_write true\n");
-  EXPECT_THAT(with.execute("trace-event uart_write maybe"), StartsWith("Expected 'on' or 'off'\n"));
+TEST_F(MonitorTest, TheNetworkGoesByItsId) {
+  SessionOptions options = session->options();
+  options.network_id = "lan";
+  session = std::make_unique<Session>(loop, options);
+  ASSERT_TRUE(session->open());
+  monitor = std::make_unique<Monitor>(*session);
+  EXPECT_THAT(ask("info network"), HasSubstr(" \\ lan: index=0,type=user,"));
+  EXPECT_THAT(ask("info usernet"), StartsWith("Hub -1 (lan):\n"));
+  EXPECT_EQ(ask("hostfwd_add lan tcp::0-:80"), "");
+  EXPECT_EQ(ask("hostfwd_add net0 tcp::0-:80"), "unrecognized netdev id 'net0'\n");
+}
+
+TEST_F(MonitorTest, TraceEventsAreSwitched) {
+  base::Tracer& tracer = session->machine().tracer();
+  EXPECT_FALSE(tracer.on(base::TraceEvent::cpu_waiti));
+  EXPECT_EQ(ask("trace-event cpu_waiti on"), "");
+  EXPECT_TRUE(tracer.on(base::TraceEvent::cpu_waiti));
+  EXPECT_EQ(ask("trace-event cpu_waiti off"), "");
+  EXPECT_FALSE(tracer.on(base::TraceEvent::cpu_waiti));
+  EXPECT_THAT(ask("trace-event nonsense on"), HasSubstr("nonsense"));
+  EXPECT_THAT(ask("trace-event cpu_waiti maybe"), StartsWith("Expected 'on' or 'off'\n"));
 }
 
 TEST_F(MonitorTest, TheDocumentationHasEveryCommand) {

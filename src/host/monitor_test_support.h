@@ -39,6 +39,7 @@ class MachineTest : public ::testing::Test {
  protected:
   void SetUp() override {
     SessionOptions options;
+    options.name = "board";
     options.demo = true;
     options.clock = ClockMode::kWarp;
     options.start_paused = true;

@@ -63,7 +63,8 @@ QmpCommands qmp_commands(Monitor& monitor) {
   commands["query-version"] = [](const Json&) -> Result { return QmpAnswer{.value = qmp_version()}; };
   commands["query-name"] = [&monitor](const Json&) -> Result {
     QmpAnswer answer;
-    if (!monitor.options().name.empty()) answer.value["name"] = monitor.options().name;
+    if (const std::string& name = monitor.session().options().name; !name.empty())
+      answer.value["name"] = name;
     return answer;
   };
   commands["query-status"] = [&monitor](const Json&) -> Result {

@@ -64,11 +64,4 @@ void QmpServer::announce_end(std::string_view reason) {
   event("SHUTDOWN", {{"guest", false}, {"reason", reason}});
 }
 
-std::string exposure_warning(const base::SerialSpec& spec, std::string_view what) {
-  if (spec.kind != base::SerialSpec::Kind::kTcp || spec.connect) return {};
-  if (!net::is_open_to_others({.address = spec.address})) return {};
-  return fmt::format("{} is open to other machines at {}:{}; whoever reaches it rules this one", what,
-                     spec.address, spec.port);
-}
-
 }  // namespace espalier::host

@@ -42,8 +42,4 @@ class QmpServer {
   base::EventLoop::Hook hook_;
 };
 
-// A line that warns of a monitor that other machines can reach; empty where none can. `what` is "QMP" or "the
-// monitor".
-std::string exposure_warning(const base::SerialSpec& spec, std::string_view what);
-
 }  // namespace espalier::host

@@ -20,7 +20,7 @@ class QmpServerTest : public testing::MachineTest {
  protected:
   void SetUp() override {
     MachineTest::SetUp();
-    monitor = std::make_unique<Monitor>(*session, MonitorOptions{.name = "board"});
+    monitor = std::make_unique<Monitor>(*session);
   }
   void TearDown() override { server.reset(); }
   void serve_fake() {
@@ -119,6 +119,16 @@ TEST_F(QmpServerTest, ResetsAndEndsByTheGuest) {
   EXPECT_EQ(kinds(messages()), "SHUTDOWN");
 }
 
+TEST_F(QmpServerTest, AResetThatEndsTheMachineIsNoReset) {
+  serve_fake();
+  session->control().no_reboot(true);
+  session->machine().request_reset(devices::ResetScope::kSystem, devices::ResetCause::kSoftwareCore);
+  session->machine().carry_out_resets();
+  const auto all = messages();
+  ASSERT_EQ(kinds(all), "SHUTDOWN");
+  EXPECT_EQ(all[0]["data"], Json::parse(R"({"guest":true,"reason":"guest-reset"})"));
+}
+
 TEST_F(QmpServerTest, HumanMonitorCommandsAnswerAsText) {
   serve_fake();
   EXPECT_EQ(returned("human-monitor-command", {{"command-line", "info status"}}),
@@ -205,15 +215,6 @@ TEST_F(QmpServerTest, ClientsThatVanishDoNoHarm) {
   send(fd, text.data(), text.size(), MSG_NOSIGNAL);
   EXPECT_THAT(read_until(fd, "status"), HasSubstr("prelaunch"));
   close(fd);
-}
-
-TEST(ExposureWarning, OnlyWhatOthersReach) {
-  using Kind = base::SerialSpec::Kind;
-  EXPECT_EQ(exposure_warning({.kind = Kind::kTcp, .address = "127.0.0.1", .port = 4444}, "QMP"), "");
-  EXPECT_EQ(exposure_warning({.kind = Kind::kTcp, .address = "::1", .port = 4444}, "QMP"), "");
-  EXPECT_EQ(exposure_warning({.kind = Kind::kUnix, .path = "/tmp/x"}, "QMP"), "");
-  EXPECT_EQ(exposure_warning({.kind = Kind::kTcp, .address = "0.0.0.0", .port = 4444}, "QMP"),
-            "QMP is open to other machines at 0.0.0.0:4444; whoever reaches it rules this one");
 }
 
 }  // namespace

@@ -9,8 +9,11 @@
 #include <random>
 #include <utility>
 
+#include "base/tcp_socket.h"
 #include "devices/flash_persist.h"
 #include "host/boot_inputs.h"
+#include "host/exposure.h"
+#include "host/monitor.h"
 #include "host/program_files.h"
 #include "host/run_stats.h"
 #include "image/elf.h"
@@ -55,6 +58,7 @@ Session::Session(base::EventLoop& loop, SessionOptions options)
                      fmt::print(stderr, "{}", text);
                      std::fflush(stderr);
                    }),
+      network_id_(options_.network_id),
       flash_timer_(loop, [this] { sync_flash(); }) {}
 
 Session::~Session() = default;
@@ -345,17 +349,33 @@ std::string Session::profile_summary() const {
   return profile_ ? profile_->summary(kFunctions) : std::string();
 }
 
-std::expected<void, std::string> Session::open_gdb() {
-  if (!options_.gdb) return {};
+std::expected<void, std::string> Session::start_gdb(const debug::GdbAddress& address) {
+  if (gdb_ && gdb_->where() == base::TcpEnd{.address = address.address, .port = address.port}.name())
+    return {};
   auto programs = load_programs(options_.demo ? "" : options_.image, options_.elf);
   if (!programs) return std::unexpected("--elf: " + programs.error());
   debug::GdbTarget target{.machine = *machine_, .control = *control_, .tasks = {}, .monitor = {}};
+  target.monitor = [this](std::string_view command) { return monitor_->execute(command); };
   for (const image::ElfFile& program : *programs)
     if (!target.tasks) target.tasks = debug::FreeRtos::find(program);
-  const std::string path = program_path(options_.image, options_.elf);
-  auto server = debug::GdbServer::create(loop_, std::move(target), *options_.gdb);
+  auto server = debug::GdbServer::create(loop_, std::move(target), address);
   if (!server) return std::unexpected(server.error());
+  stop_gdb();
   gdb_ = std::move(*server);
+  return {};
+}
+
+void Session::stop_gdb() {
+  if (gdb_) former_gdbs_.push_back(std::move(gdb_));
+}
+
+std::expected<void, std::string> Session::open_gdb() {
+  if (!options_.gdb) return {};
+  if (auto ok = start_gdb(*options_.gdb); !ok) return ok;
+  const std::string path = program_path(options_.image, options_.elf);
+  if (const std::string warning = exposure_warning(options_.gdb->address, options_.gdb->port, "GDB");
+      !warning.empty())
+    fmt::print(stderr, "espalier: warning: {}\n", warning);
   fmt::print(stderr, "espalier: xtensa-esp32-elf-gdb {}-ex 'target remote {}'\n",
              path.empty() ? "" : shell_word(path) + " ", gdb_->where());
   return {};
@@ -363,6 +383,7 @@ std::expected<void, std::string> Session::open_gdb() {
 
 std::expected<void, std::string> Session::open() {
   if (auto ok = open_machine(); !ok) return ok;
+  monitor_ = std::make_unique<Monitor>(*this);
   if (auto ok = load_kernel(); !ok) return ok;
   if (auto ok = open_symbols(); !ok) return ok;
   if (auto ok = open_network(); !ok) return ok;
@@ -392,6 +413,7 @@ std::uint64_t Session::until_deadline(std::uint64_t now) const {
 }
 
 std::uint64_t Session::advance(bool quiet) {
+  former_gdbs_.clear();
   const std::uint64_t began = base::EventLoop::now_ns();
   if (slept_since_ns_ != 0) idle_ns_ += began - std::exchange(slept_since_ns_, 0);
   if (flash_mirror_ && machine_->flash().has_changes() && !flash_timer_.armed())

@@ -7,6 +7,7 @@
 #include <expected>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/event_loop.h"
 #include "base/serial_backend.h"
@@ -28,6 +29,8 @@
 #include "net/tap_network.h"
 
 namespace espalier::host {
+
+class Monitor;
 
 // Everything belongs to the event loop's thread. Whoever owns the loop calls advance() and polls in turn;
 // several sessions may share one loop.
@@ -72,6 +75,14 @@ class Session {
   std::expected<void, std::string> plug_network(const net::SlirpOptions& options, std::string id);
   // Takes the user network away and pulls the cable.
   void unplug_network();
+  // The one of all consoles, QMP and GDB: they share its snapshots and the core that it means.
+  Monitor& monitor() { return *monitor_; }
+  // A GDB server at `address`, in the place of the one there is: whoever debugs there is disconnected, if it
+  // is another address. An error is one line, and changes nothing.
+  std::expected<void, std::string> start_gdb(const debug::GdbAddress& address);
+  void stop_gdb();
+  // nullptr: none.
+  const debug::GdbServer* gdb() const { return gdb_.get(); }
   // The next of --until that has not appeared; empty if all have.
   std::string missing() const { return until_.missing(); }
   // What --profile prints beside its file; empty without one.
@@ -118,7 +129,10 @@ class Session {
   std::unique_ptr<debug::Vcd> vcd_;
   std::unique_ptr<debug::TraceFile> profile_file_;
   std::unique_ptr<debug::Profile> profile_;
+  std::unique_ptr<Monitor> monitor_;
   std::unique_ptr<debug::GdbServer> gdb_;
+  // Until the next advance(): the command that has ended it may be its own debugger's.
+  std::vector<std::unique_ptr<debug::GdbServer>> former_gdbs_;
   std::unique_ptr<debug::Symbols> symbols_;  // of the application; once somebody wants to know
   bool symbols_looked_for_ = false;
   debug::PanicWatch panic_watch_;
@@ -128,7 +142,7 @@ class Session {
   bool guest_idle_ = false;
   std::unique_ptr<net::PcapFile> pcap_;
   std::unique_ptr<net::SlirpNetwork> network_;
-  std::string network_id_ = "net0";
+  std::string network_id_;
   std::unique_ptr<net::TapNetwork> tap_interface_;
   std::unique_ptr<net::PcapTap> tap_;
   std::unique_ptr<devices::FlashMirror> flash_mirror_;

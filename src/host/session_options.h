@@ -24,6 +24,7 @@ using devices::MacAddress;
 using esp32::ClockMode;
 
 struct SessionOptions {
+  std::string name;  // by which monitors call the machine; empty: none
   // Exactly one of the two: a flash image or build folder, or the built-in guest.
   std::string image;
   bool demo = false;
@@ -32,7 +33,8 @@ struct SessionOptions {
   NetMode net = NetMode::kUser;
   std::string pcap;  // file; empty: none
   net::SlirpOptions slirp;
-  std::string tap;  // NetMode::kTap: the interface's name
+  std::string tap;                  // NetMode::kTap: the interface's name
+  std::string network_id = "net0";  // by which monitors know the network
   std::array<base::SerialSpec, 3> serial{
       base::SerialSpec{.kind = base::SerialSpec::Kind::kStdio}};  // UART0 to UART2
 

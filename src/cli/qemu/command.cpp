@@ -14,6 +14,7 @@
 #include "cli/qemu/background.h"
 #include "cli/qemu/code_log.h"
 #include "cli/qemu/options.h"
+#include "host/exposure.h"
 #include "host/monitor.h"
 #include "host/monitor_console.h"
 #include "host/mux.h"
@@ -58,7 +59,6 @@ class Program {
   std::unique_ptr<host::Mux> mux_;
   std::unique_ptr<host::Mux::Channel> mux_monitor_;
   std::unique_ptr<Session> session_;
-  std::unique_ptr<host::Monitor> monitor_;
   std::vector<std::unique_ptr<base::SerialBackend>> monitor_lines_;
   std::vector<std::unique_ptr<host::MonitorConsole>> monitor_consoles_;
   std::vector<std::unique_ptr<host::QmpServer>> qmp_;
@@ -103,11 +103,12 @@ Result Program::connect_consoles() {
     auto line = base::open_serial(loop_, options_.serial[n].line);
     if (!line) return std::unexpected(line.error());
     announce(fmt::format("serial{}", n), options_.serial[n].line, **line);
-    mux_ = std::make_unique<host::Mux>(std::move(*line), host::Mux::Options{
-                                                             .escape = 0x01,
-                                                             .on_exit = [this] { monitor_->execute("quit"); },
-                                                             .on_save = {},
-                                                         });
+    mux_ = std::make_unique<host::Mux>(std::move(*line),
+                                       host::Mux::Options{
+                                           .escape = 0x01,
+                                           .on_exit = [this] { session_->monitor().execute("quit"); },
+                                           .on_save = {},
+                                       });
     session_->connect_serial(n, mux_->add_channel());
     mux_monitor_ = mux_->add_channel();
   }
@@ -115,29 +116,24 @@ Result Program::connect_consoles() {
 }
 
 Result Program::open_monitors() {
-  host::MonitorOptions hooks{.name = options_.name};
-  hooks.trace_event = [this](std::string_view event, bool on) -> std::string {
-    const auto changed = session_->machine().tracer().apply(fmt::format("{}{}", on ? "" : "-", event));
-    return changed ? std::string() : changed.error() + "\n";
-  };
-  monitor_ = std::make_unique<host::Monitor>(*session_, std::move(hooks));
   for (const CharDevice& device : options_.monitors) {
     if (device.line.kind == base::SerialSpec::Kind::kNone) continue;
     auto line = base::open_serial(loop_, device.line);
     if (!line) return std::unexpected(line.error());
     announce(fmt::format("compat_monitor{}", monitor_lines_.size()), device.line, **line);
-    monitor_consoles_.push_back(std::make_unique<host::MonitorConsole>(loop_, **line, *monitor_));
+    monitor_consoles_.push_back(std::make_unique<host::MonitorConsole>(loop_, **line, session_->monitor()));
     monitor_lines_.push_back(std::move(*line));
   }
   if (mux_monitor_) {
-    monitor_consoles_.push_back(std::make_unique<host::MonitorConsole>(loop_, *mux_monitor_, *monitor_));
+    monitor_consoles_.push_back(
+        std::make_unique<host::MonitorConsole>(loop_, *mux_monitor_, session_->monitor()));
     mux_monitor_->on_focus([console = monitor_consoles_.back().get()](bool here) { console->focus(here); });
   }
   for (const CharDevice& device : options_.qmp) {
     auto line = base::open_serial(loop_, device.line);
     if (!line) return std::unexpected(line.error());
     announce(fmt::format("compat_qmp{}", qmp_.size()), device.line, **line);
-    qmp_.push_back(std::make_unique<host::QmpServer>(loop_, std::move(*line), *monitor_));
+    qmp_.push_back(std::make_unique<host::QmpServer>(loop_, std::move(*line), session_->monitor()));
   }
   return {};
 }

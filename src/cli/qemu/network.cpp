@@ -193,6 +193,7 @@ std::expected<void, std::string> NetworkOptions::apply(host::SessionOptions& opt
     options.publish = plugged->publish;
     options.slirp = plugged->slirp;
     options.tap = plugged->tap;
+    if (!plugged->id.empty()) options.network_id = plugged->id;
   }
   if (dump_file_.empty()) return {};
   if (std::ranges::none_of(backends_, [&](const Backend& b) { return b.id == dump_netdev_; }))

@@ -128,8 +128,8 @@ const Parser::Row Parser::kRows[] = {
     {"qmp", Value::kYes, &Parser::qmp, "where QMP is"},
     {"nographic", Value::kNo, &Parser::nographic, "console and monitor on the terminal"},
     {"display", Value::kYes, &Parser::display, "none"},
-    {"s", Value::kNo, &Parser::gdb_default, "GDB on port 1234"},
-    {"gdb", Value::kYes, &Parser::gdb, "tcp:[HOST]:PORT"},
+    {"s", Value::kNo, &Parser::gdb_default, "-gdb tcp::1234"},
+    {"gdb", Value::kYes, &Parser::gdb, "tcp:[HOST]:PORT; without HOST this host alone"},
     {"S", Value::kNo, &Parser::stopped, "do not start; wait for cont or GDB"},
     {"no-reboot", Value::kNo, &Parser::no_reboot, "end when the chip resets"},
     {"no-shutdown", Value::kNo, &Parser::no_shutdown, "stop instead of ending"},
@@ -381,7 +381,7 @@ Result Parser::trace(const std::string& value) {
 }
 
 Result Parser::name(const std::string& value) {
-  options_.name = KeyVal::parse(value, "guest").take("guest").value_or("");
+  options_.session.name = KeyVal::parse(value, "guest").take("guest").value_or("");
   return {};
 }
 

@@ -35,7 +35,6 @@ struct Options {
   bool log_code = false;        // -d in_asm
   std::string pidfile;
   bool daemonize = false;
-  std::string name;
   std::string uuid;
 
   // Instead of running: what to print to standard output before leaving with exit code 0.

@@ -42,6 +42,7 @@ TEST(QemuOptions, TheMissionsLine) {
   EXPECT_TRUE(session.write_through);
   EXPECT_FALSE(session.persist);
   EXPECT_EQ(session.net, host::NetMode::kUser);
+  EXPECT_EQ(session.network_id, "lo0");
   ASSERT_EQ(session.publish.size(), 1u);
   EXPECT_EQ(session.publish[0].address, "0.0.0.0") << "an empty address means all of them";
   EXPECT_EQ(session.publish[0].host_port, 8000);
@@ -138,6 +139,30 @@ TEST(QemuOptions, Networks) {
   const Options other = options_of("-nic user,model=e1000");
   EXPECT_EQ(other.session.net, host::NetMode::kNone);
   EXPECT_THAT(other.warnings, ElementsAre(HasSubstr("model e1000")));
+}
+
+TEST(QemuOptions, ANicsIdIsItsNetworks) {
+  const Options options = options_of("-nic user,id=lan -object filter-dump,id=d,netdev=lan,file=x.pcap");
+  EXPECT_EQ(options.session.network_id, "lan");
+  EXPECT_EQ(options.session.pcap, "x.pcap");
+  EXPECT_EQ(options_of("-netdev user,id=n -net nic,netdev=n").session.network_id, "n");
+  EXPECT_EQ(options_of("-nic user").session.network_id, "net0") << "it has to have some name";
+  EXPECT_THAT(error_of("-nic user,id=lan -object filter-dump,id=d,netdev=wan,file=x"), HasSubstr("'wan'"));
+}
+
+TEST(QemuOptions, GdbIsThisHostsAloneUnlessAnAddressIsGiven) {
+  for (const auto& [line, address, port] : {
+           std::tuple{"-s", "127.0.0.1", 1234},
+           std::tuple{"-gdb tcp::3333", "127.0.0.1", 3333},
+           std::tuple{"-gdb tcp:127.0.0.1:3333,server,nowait", "127.0.0.1", 3333},
+           std::tuple{"-gdb tcp:0.0.0.0:3333", "0.0.0.0", 3333},
+           std::tuple{"-gdb tcp:[::]:3333", "::", 3333},
+       }) {
+    const auto gdb = options_of(line).session.gdb;
+    ASSERT_TRUE(gdb) << line;
+    EXPECT_EQ(gdb->address, address) << line;
+    EXPECT_EQ(gdb->port, port) << line;
+  }
 }
 
 TEST(QemuOptions, TimeTracesAndLogs) {

@@ -238,6 +238,7 @@ bool GdbSession::in_stepped_range(const DebugStop& stop) const {
 
 void GdbSession::on_stops(std::span<const DebugStop> stops) {
   if (std::ranges::all_of(stops, [this](const DebugStop& stop) { return in_stepped_range(stop); })) {
+    if (!control_.running()) return;  // stopped by somebody else in the same turn, and told
     for (const DebugStop& stop : stops) {
       machine_.debug().hold(stop.cpu, false);
       machine_.debug().step(stop.cpu);

@@ -352,6 +352,24 @@ TEST_P(GdbSessionTest, StepsThroughARangeOfCode) {
     EXPECT_EQ(ask(wrong), "E16") << wrong;
 }
 
+TEST_P(GdbSessionTest, ARangeEndsForSomebodyElsesStop) {
+  start(0, kCount, kCode);
+  connect();
+  // Within the turn in which a step ends.
+  int turns = 0;
+  machine->scheduler().on_turn_end(this, [&](xtensa::Core&, base::Ticks) {
+    if (++turns == 20) control->pause();
+  });
+  EXPECT_EQ(go(fmt::format("vCont;r{:x},{:x}:1", kCode, kCode + 6)), "T02thread:1;core:0;");
+  machine->scheduler().on_turn_end(this, {});
+  EXPECT_EQ(control->state(), RunState::kPaused);
+  const std::uint32_t before = machine->core(0).a(2);
+  control->resume();
+  run(10);
+  EXPECT_TRUE(control->running());
+  EXPECT_GT(machine->core(0).a(2), before + 1000) << "it is stepped no longer";
+}
+
 TEST_P(GdbSessionTest, StepsPassInterrupts) {
   // A timer's handler, level 1, that asks for the next one after 40 cycles.
   const std::uint32_t vectors = kCode + 0x2000;

@@ -14,14 +14,24 @@ unsigned list_of(const Block& block, std::uint32_t number) {
 
 }  // namespace
 
-BlockCache::BlockCache() : arena_(std::make_unique_for_overwrite<std::byte[]>(kArenaBytes)) {
-  unlinked_.cost = Block::kDead;
-  table_.fill(&unlinked_);
+BlockCache::BlockCache() {
+  forget_all();
+}
+
+// Leaves an empty table, and the unlinked block alone in the arena.
+void BlockCache::forget_all() {
+  pages_.clear();
+  used_ = 0;
+  blocks_ = 0;
+  Block* const unlinked = allocate(sizeof(Block));
+  *unlinked = Block{};
+  unlinked->cost = Block::kDead;
 }
 
 Block* BlockCache::find(std::uint32_t pc) const {
-  for (std::size_t slot = slot_of(pc); table_[slot] != &unlinked_; slot = (slot + 1) % table_.size()) {
-    if (table_[slot]->pc == pc) return table_[slot]->dead() ? nullptr : table_[slot];
+  for (std::size_t slot = slot_of(pc); table()[slot] != 0; slot = (slot + 1) % kTableSize) {
+    Block* const block = block_at(table()[slot]);
+    if (block->pc == pc) return block->dead() ? nullptr : block;
   }
   return nullptr;
 }
@@ -29,16 +39,16 @@ Block* BlockCache::find(std::uint32_t pc) const {
 Block* BlockCache::allocate(std::size_t bytes) {
   bytes = (bytes + alignof(Block) - 1) / alignof(Block) * alignof(Block);
   if (used_ + bytes > kArenaBytes || blocks_ >= kMaxBlocks) return nullptr;
-  auto* block = reinterpret_cast<Block*>(arena_.get() + used_);
+  Block* const block = block_at(static_cast<std::uint32_t>(used_));
   used_ += bytes;
   return block;
 }
 
 void BlockCache::insert(Block* block) {
   std::size_t slot = slot_of(block->pc);
-  while (table_[slot] != &unlinked_ && table_[slot]->pc != block->pc) slot = (slot + 1) % table_.size();
-  if (table_[slot] == &unlinked_) ++blocks_;
-  table_[slot] = block;
+  while (table()[slot] != 0 && block_at(table()[slot])->pc != block->pc) slot = (slot + 1) % kTableSize;
+  if (table()[slot] == 0) ++blocks_;
+  table()[slot] = offset_of(block);
   watch(block);
 }
 
@@ -121,10 +131,8 @@ bool BlockCache::has_code(std::uint32_t address, std::uint32_t size) const {
 }
 
 void BlockCache::flush() {
-  table_.fill(&unlinked_);
-  pages_.clear();
-  used_ = 0;
-  blocks_ = 0;
+  memory_.clear(0, memory_.size());
+  forget_all();
 }
 
 }  // namespace espalier::xtensa

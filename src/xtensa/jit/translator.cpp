@@ -224,8 +224,15 @@ bool Translator::enter_fp() {
   return true;
 }
 
-bool Translator::reroute(std::uint8_t* host) {
+bool Translator::resolve(std::uint8_t* host, const void* fault, bool store) {
   if (!arena_->contains(host)) return false;
+  const auto address = static_cast<std::size_t>(static_cast<const std::uint8_t*>(fault) - core_.memory_.base);
+  if (address >> 32 == 0 && core_.environment_.show(core_, static_cast<std::uint32_t>(address), store))
+    return true;
+  return reroute(host);
+}
+
+bool Translator::reroute(std::uint8_t* host) {
   Translation* const translation = translation_at(host);
   if (translation == nullptr) return false;
   const auto offset = static_cast<std::uint32_t>(host - translation->begin);
@@ -266,8 +273,9 @@ const void* Translator::find(std::uint32_t pc, Mode mode) {
   return found->second;
 }
 
-bool Translator::is_plain(std::uint32_t address, unsigned size, bool load) const {
+bool Translator::is_plain(std::uint32_t address, unsigned size, bool load) {
   if (address % size != 0 || address >= 0x80000000) return false;
+  core_.environment_.show(core_, address, !load);
   const std::uint8_t needed = size == 4 ? (load ? kPageLoad32 : kPageStore32)
                               : load    ? kPageLoadNarrow
                                         : kPageStoreNarrow;
@@ -276,6 +284,7 @@ bool Translator::is_plain(std::uint32_t address, unsigned size, bool load) const
 
 std::optional<std::uint32_t> Translator::literal(std::uint32_t address) {
   constexpr std::uint8_t kNeeded = kPageLoad32 | kPageFetch;
+  core_.environment_.show(core_, address, false);
   if (address % 4 != 0 || (core_.memory_.attributes[address >> kPageBits] & kNeeded) != kNeeded)
     return std::nullopt;
   std::uint32_t value = 0;
@@ -355,9 +364,11 @@ void Translator::kill(Translation& translation) {
 // Of returns and indirect jumps.
 void Translator::forget_ways() {
   found_.fill({});
-  for (JumpEntry& jump : jumps_) jump = {.host = backend_->jump_miss()};
+  jumps_.clear();
+  jumps_[0] = {.host = backend_->jump_miss()};
   for (ReturnLink& link : registers_.links) link = {.host = backend_->return_miss()};
-  for (ReturnLink& link : returns_) link = {.host = backend_->return_miss()};
+  returns_.clear();
+  returns_[0] = {.host = backend_->return_miss()};
   pending_link_ = nullptr;
 }
 

@@ -15,6 +15,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/zero_pages.h"
 #include "xtensa/core.h"
 #include "xtensa/instruction_traits.h"
 #include "xtensa/jit/code_arena.h"
@@ -106,7 +107,7 @@ class Translator {
   // Whether it may be called without a look at the address.
   bool is_native(std::uint32_t pc) const { return source_.is_native(pc) && !source_.is_breakpoint(pc); }
   // Whether the host can do the access as things are now.
-  bool is_plain(std::uint32_t address, unsigned size, bool load) const;
+  bool is_plain(std::uint32_t address, unsigned size, bool load);
   // The literal at `address`; the translation is forgotten when it changes. Empty where it is no part of
   // code.
   std::optional<std::uint32_t> literal(std::uint32_t address);
@@ -126,8 +127,10 @@ class Translator {
   bool reload_window(std::uint32_t pc);
   // Makes the host's floating-point environment the guest's. False if coprocessor 0 is disabled.
   bool enter_fp();
-  // The access at `host` has faulted: from now on it takes the slow path. False if there is none at `host`.
-  bool reroute(std::uint8_t* host);
+  // The access at `host` has faulted at the host's address `fault`. True if it may happen again: the
+  // environment shows the memory now, or it takes the slow path from now on. False if there is none at
+  // `host`.
+  bool resolve(std::uint8_t* host, const void* fault, bool store);
   // Makes State's windows and the core's budget exact; `rest` as in Site, plus this instruction.
   void sync(std::uint32_t pc, std::uint32_t unexecuted);
 
@@ -140,6 +143,7 @@ class Translator {
     jump.pc = pc;
     jump.host = host;
   }
+  bool reroute(std::uint8_t* host);
   void remember_return(std::uint32_t a0);
   bool takes_window_step(unsigned handler);
   void look_at_window_handlers();
@@ -167,8 +171,9 @@ class Translator {
   std::unique_ptr<CodeArena> arena_;
   std::unique_ptr<Backend> backend_;
   std::uint8_t* code_begin_ = nullptr;  // behind what all translations share
-  std::vector<JumpEntry> jumps_;
-  std::vector<ReturnLink> returns_;
+  // Of an entry that is all zeros only the first can be meant: it belongs to the address 0.
+  base::ZeroArray<JumpEntry> jumps_;
+  base::ZeroArray<ReturnLink> returns_;
   std::unordered_map<std::uint32_t, const void*> landings_;  // of all translations
   // What is known of the handlers at VECBASE.
   struct WindowHandlers {

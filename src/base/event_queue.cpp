@@ -5,7 +5,7 @@
 namespace espalier::base {
 
 Timer::Timer(EventQueue& queue, std::function<void()> callback)
-    : queue_(queue), callback_(std::move(callback)) {}
+    : queue_(queue), rank_(queue.next_rank_++), callback_(std::move(callback)) {}
 
 Timer::~Timer() {
   cancel();
@@ -25,7 +25,7 @@ void Timer::cancel() {
 }
 
 bool EventQueue::before(const Timer* a, const Timer* b) {
-  return a->deadline_ != b->deadline_ ? a->deadline_ < b->deadline_ : a->order_ < b->order_;
+  return a->deadline_ != b->deadline_ ? a->deadline_ < b->deadline_ : a->rank_ < b->rank_;
 }
 
 void EventQueue::insert(Timer* timer) {

@@ -30,9 +30,10 @@ class Timer {
  private:
   friend class EventQueue;
   EventQueue& queue_;
+  const std::uint64_t rank_;  // by which ties are settled
   std::function<void()> callback_;
   Ticks deadline_ = kNever;
-  std::uint64_t order_ = 0;
+  std::uint64_t order_ = 0;  // of arming
   std::size_t slot_ = 0;
 };
 
@@ -46,7 +47,8 @@ class TimeSource {
   ~TimeSource() = default;
 };
 
-// A binary heap of armed timers, earliest first, ties in the order of arming, so runs repeat exactly.
+// A binary heap of armed timers, earliest first, ties in the order in which the timers were made: runs repeat
+// exactly, and so does a machine whose timers have been armed again from a saved state.
 class EventQueue {
  public:
   explicit EventQueue(TimeSource& source) : source_(source) {}
@@ -73,6 +75,7 @@ class EventQueue {
   TimeSource& source_;
   std::vector<Timer*> heap_;
   std::uint64_t next_order_ = 0;
+  std::uint64_t next_rank_ = 0;
   std::function<void(Ticks)> on_earlier_;
 };
 

@@ -155,8 +155,8 @@ TEST_P(ProfileTest, TasksAreNamed) {
   const auto profiled = profile(FreeRtosSymbols{.current_tcbs = kPointer, .cores = 1});
   run_ms(20);  // the ROM has come to main, and clears no memory behind our back
   const std::uint32_t tcb = kTcb;
-  std::memcpy(machine->memory().plain(0, kPointer), &tcb, 4);
-  std::memcpy(machine->memory().plain(0, kTcb + 0x34), "httpd", 6);
+  std::memcpy(machine->memory().writable(0, kPointer, 4), &tcb, 4);
+  std::memcpy(machine->memory().writable(0, kTcb + 0x34, 6), "httpd", 6);
   run_ms(200);  // before a watchdog begins it all again
   EXPECT_THAT(profiled->folded(), HasSubstr("PRO CPU;task httpd;main;long "));
 }

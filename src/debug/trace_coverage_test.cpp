@@ -115,7 +115,7 @@ class Board {
     EXPECT_TRUE(core.environment().store(core, address, 4, value).ok);
   }
   void poke(std::uint32_t address, std::uint32_t value) {
-    std::memcpy(machine->memory().plain(0, address), &value, 4);
+    std::memcpy(machine->memory().writable(0, address, 4), &value, 4);
   }
   void flash(std::vector<std::uint8_t> bytes) {
     devices::SpiTransfer transfer;
@@ -252,7 +252,7 @@ TEST(TraceCoverage, EveryEventIsToldBySomething) {
   ASSERT_TRUE(tracer.apply("*"));
   board.run_ms(200);
   ASSERT_TRUE(board.seen.contains("cpu_waiti")) << "the program has not come to its end";
-  std::memcpy(board.machine->memory().plain(0, kTcb + kNameOffset), "main", 5);
+  std::memcpy(board.machine->memory().writable(0, kTcb + kNameOffset, 5), "main", 5);
   board.poke(kTcbPointer, kTcb);
   board.run_ms(5);
   use_flash(board);

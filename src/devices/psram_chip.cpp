@@ -52,7 +52,7 @@ std::uint8_t PsramChip::id(std::size_t index) const {
     case 1:
       return kKnownGoodDie;
     case 2:
-      return capacity_code(contents_.size());
+      return capacity_code(contents_.bytes.size());
     default:
       return static_cast<std::uint8_t>(0x11 * (index % 8));  // the rest of the die's own number
   }
@@ -79,7 +79,7 @@ void PsramChip::transfer(SpiTransfer& transfer) {
   if (command->kind == Kind::kRead || command->kind == Kind::kWrite || command->kind == Kind::kReadId) {
     const auto number = reader.number(3);
     if (!number) return;
-    address = static_cast<std::uint32_t>(*number % contents_.size());
+    address = static_cast<std::uint32_t>(*number % contents_.bytes.size());
   }
   // In QPI mode a fast read (0x0b) waits for four clocks only.
   const unsigned dummy = quad_ && command->dummy_cycles == 8 ? 4 : command->dummy_cycles;
@@ -114,15 +114,15 @@ void PsramChip::transfer(SpiTransfer& transfer) {
 
 void PsramChip::read(std::uint32_t address, std::span<std::uint8_t> out) const {
   for (std::uint8_t& byte : out) {
-    byte = contents_[address];
-    if (++address == contents_.size()) address = 0;
+    byte = contents_.bytes[address];
+    if (++address == contents_.bytes.size()) address = 0;
   }
 }
 
 void PsramChip::write(std::uint32_t address, std::span<const std::uint8_t> data) {
   for (const std::uint8_t byte : data) {
-    contents_[address] = byte;
-    if (++address == contents_.size()) address = 0;
+    *contents_.writable(address, 1) = byte;
+    if (++address == contents_.bytes.size()) address = 0;
   }
 }
 

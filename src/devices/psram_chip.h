@@ -2,12 +2,28 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
+#include <utility>
 
 #include "base/archive.h"
 #include "devices/spi_slave.h"
 
 namespace espalier::devices {
+
+// The bytes, which belong to whoever shows them to the CPUs, too.
+struct PsramContents {
+  PsramContents(
+      std::span<std::uint8_t> memory)  // NOLINT(google-explicit-constructor): a span is all it takes
+      : bytes(memory), writable([memory](std::uint32_t offset, std::uint32_t) { return &memory[offset]; }) {}
+  PsramContents(std::span<const std::uint8_t> memory,
+                std::function<std::uint8_t*(std::uint32_t offset, std::uint32_t size)> to_write)
+      : bytes(memory), writable(std::move(to_write)) {}
+
+  std::span<const std::uint8_t> bytes;
+  // `size` of them from `offset` on, within `bytes`, that are about to be written.
+  std::function<std::uint8_t*(std::uint32_t offset, std::uint32_t size)> writable;
+};
 
 // Answers the commands of the APS1604M and APS3204L data sheets, in SPI mode or, after 0x35, with every byte
 // on four lines (QPI). The contents are the bytes handed in, which the chip's memory map shows to the CPUs
@@ -15,7 +31,7 @@ namespace espalier::devices {
 // its chip select reads ones.
 class PsramChip : public SpiSlave {
  public:
-  explicit PsramChip(std::span<std::uint8_t> contents) : contents_(contents) {}
+  explicit PsramChip(PsramContents contents) : contents_(std::move(contents)) {}
 
   void transfer(SpiTransfer& transfer) override;
   // In force between commands 0x35 and 0xf5, a reset or a power cut.
@@ -28,7 +44,7 @@ class PsramChip : public SpiSlave {
   void write(std::uint32_t address, std::span<const std::uint8_t> data);
   std::uint8_t id(std::size_t index) const;
 
-  std::span<std::uint8_t> contents_;
+  PsramContents contents_;
   bool quad_ = false;
   bool reset_enabled_ = false;
 };

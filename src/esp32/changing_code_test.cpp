@@ -104,7 +104,7 @@ class ChangingCode : public ::testing::TestWithParam<Engine> {
     for (std::size_t i = 0; i < data.size(); ++i) {
       std::uint32_t at = address + static_cast<std::uint32_t>(i);
       if (MemoryMap::in_sram1_code(at)) at = MemoryMap::sram1_data_address(at);
-      *machine_->memory().plain(0, at) = data[i];
+      *machine_->memory().writable(0, at, 1) = data[i];
     }
     machine_->memory().stored(address, static_cast<std::uint32_t>(data.size()));
   }

@@ -143,7 +143,7 @@ const Chip::Interrupt Chip::kInterrupts[] = {
 };
 
 Chip::Chip(devices::Context context, devices::DmaBus& dma, devices::FlashStorage& flash,
-           std::span<std::uint8_t> psram, const ChipOptions& options)
+           devices::PsramContents psram, const ChipOptions& options)
     : interrupt_matrix(&context.tracer),
       dport(context, interrupt_matrix),
       cache_mmu(&context.tracer),
@@ -181,7 +181,7 @@ Chip::Chip(devices::Context context, devices::DmaBus& dma, devices::FlashStorage
       sdmmc(context),
       emac_mac(context),
       open_eth(context, dma) {
-  if (!psram.empty()) psram_chip.emplace(psram);
+  if (!psram.bytes.empty()) psram_chip.emplace(std::move(psram));
   for (devices::SpiFlashController* spi : {&spi0, &spi1}) {
     spi->attach(0, &flash_chip);
     if (psram_chip) spi->attach(1, &*psram_chip);

@@ -69,7 +69,7 @@ class Chip {
  public:
   // `psram` is external RAM's contents, empty without it.
   Chip(devices::Context context, devices::DmaBus& dma, devices::FlashStorage& flash,
-       std::span<std::uint8_t> psram, const ChipOptions& options);
+       devices::PsramContents psram, const ChipOptions& options);
   Chip(const Chip&) = delete;
   Chip& operator=(const Chip&) = delete;
 

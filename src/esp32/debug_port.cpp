@@ -86,7 +86,7 @@ std::size_t DebugPort::write(unsigned cpu, std::uint32_t address, std::span<cons
       continue;
     }
     const std::uint32_t home = MemoryMap::in_sram1_code(at) ? MemoryMap::sram1_data_address(at) : at;
-    std::uint8_t* byte = memory_.is_ram(home) ? memory_.plain(cpu, home) : nullptr;
+    std::uint8_t* byte = memory_.writable(cpu, home, 1);
     if (byte == nullptr) break;
     *byte = data[done++];
     memory_.stored(home, 1);

@@ -172,7 +172,7 @@ TEST(Machine, PeeksSeeMemoryAndDisturbNothing) {
     EXPECT_EQ(machine.peek(0, address, bytes), 4u) << std::hex << address;
     return bytes[0] | bytes[1] << 8 | bytes[2] << 16 | static_cast<std::uint32_t>(bytes[3]) << 24;
   };
-  std::uint8_t* ram = machine.memory().plain(0, 0x3ffe0000);
+  std::uint8_t* ram = machine.memory().writable(0, 0x3ffe0000, 1);
   for (std::uint8_t n = 0; n < 8; ++n) ram[n] = n;
   EXPECT_EQ(word(0x3ffe0001), 0x04030201u);
   EXPECT_EQ(word(0x400bfffc), 0x03020100u) << "words of SRAM1 lie in reversed order on the instruction bus";

@@ -92,8 +92,11 @@ struct MemoryMap::View {
   std::uint8_t cache_buses = 0;
   // What each 64 KiB page of 0x3F400000..0x3F7FFFFF and 0x40000000..0x40BFFFFF, and each 32 KiB page of
   // PSRAM's window shows.
-  std::array<WindowPage, 64> drom;
-  std::array<WindowPage, 192> irom;
+  struct Shown : WindowPage {
+    bool mapped = false;  // so far it may only be noted down
+  };
+  std::array<Shown, 64> drom;
+  std::array<Shown, 192> irom;
   static constexpr std::uint32_t kNoPsram = ~0u;
   std::array<std::uint32_t, 128> psram;  // offset in PSRAM
 
@@ -109,16 +112,19 @@ struct MemoryMap::View {
   bool window_on(std::uint32_t address) const {
     return cache_buses >> static_cast<unsigned>(cache_bus(address)) & 1;
   }
-  WindowPage& flash_page(std::uint32_t address) {
+  Shown& flash_page(std::uint32_t address) {
     return address - kDromBase < kDromSize ? drom[(address - kDromBase) / kFlashPage]
                                            : irom[(address - kRomCode) / kFlashPage];
   }
 };
 
-MemoryMap::MemoryMap(std::shared_ptr<const RomPages> rom, std::uint32_t psram_size, Invalidate invalidate)
+MemoryMap::MemoryMap(std::shared_ptr<const RomPages> rom, std::uint32_t psram_size, Invalidate invalidate,
+                     std::shared_ptr<const SharedPages> origin)
     : rom_(std::move(rom)),
       psram_size_(psram_size),
-      ram_("espalier-ram", kPsramOffset + psram_size),
+      ram_("espalier-ram", ram_size(psram_size)),
+      origin_(std::move(origin)),
+      shared_(origin_ ? ram_.size() / kPage : 0, true),
       invalidate_(std::move(invalidate)),
       segments_{{kSram0, kSram0Size, kSram0Offset, false, true, true},
                 {kSram2, kSram2Size, kSram2Offset, true, false, true},
@@ -128,12 +134,16 @@ MemoryMap::MemoryMap(std::shared_ptr<const RomPages> rom, std::uint32_t psram_si
                 {kRtcFastCode, kRtcFastSize, kRtcFastOffset, false, true, true},
                 {kRtcSlow, kRtcSlowSize, kRtcSlowOffset, true, true, true}},
       code_(ram_.size() / kPage) {
+  assert(!origin_ || origin_->size() == ram_.size());
+  if (origin_)
+    check(mmap(ram_.data(), ram_.size(), PROT_READ, MAP_SHARED | MAP_FIXED, origin_->fd(), 0) != MAP_FAILED,
+          "mapping guest memory");
   for (unsigned cpu = 0; cpu < views_.size(); ++cpu) {
     views_[cpu] = std::make_unique<View>();
     map_fixed(cpu, kRomCode, kRomCodeSize, rom_->code[cpu]->fd(), 0, false);
     map_fixed(cpu, kRomData, kRomDataSize, rom_->data->fd(), 0, false);
     for (const Segment& s : segments_)
-      if (s.straight) map_fixed(cpu, s.address, s.size, ram_.fd(), s.offset, true);
+      if (s.straight) map_ram(cpu, s.address, s.offset, s.size);
     refresh(cpu, kRtcFastData, kRtcFastSize, true);
     refresh(cpu, kRomData, kRomDataSize, true);
     refresh(cpu, kSram2, kSram2Size + kSram1Size, true);
@@ -157,26 +167,95 @@ void MemoryMap::map_fixed(unsigned cpu, std::uint32_t address, std::size_t size,
   check(result != MAP_FAILED, "mapping guest memory");
 }
 
+// Shows RAM from `offset`, each piece of it as long as it is the origin's or this map's own.
+void MemoryMap::map_ram(unsigned cpu, std::uint32_t address, std::uint32_t offset, std::uint32_t size) {
+  for (std::uint32_t done = 0, run = 0; done < size; done += run) {
+    const bool origins = shared(offset + done);
+    for (run = kPage; done + run < size && shared(offset + done + run) == origins;) run += kPage;
+    map_fixed(cpu, address + done, run, origins ? origin_->fd() : ram_.fd(), offset + done, !origins);
+  }
+}
+
 void MemoryMap::map_flash(unsigned cpu, std::uint32_t address, WindowPage page) {
   // The first 8 KiB of the instruction bus's page 0x400C0000 are RTC fast memory, which the window cannot
   // hide; pages below it are ROM and SRAM.
   const std::uint32_t start = address & ~(kFlashPage - 1);
   const std::uint32_t first = start < kIromBase && start + kFlashPage > kIromBase ? kIromBase : start;
   if (!in_flash_window(first)) return;
-  WindowPage& shown = views_[cpu]->flash_page(start);
+  View::Shown& shown = views_[cpu]->flash_page(start);
   if (shown == page) return;
-  shown = page;
   const std::uint32_t size = start + kFlashPage - first;
-  map_fixed(cpu, first, size, page.fd, page.offset + (first - start), false);
-  refresh(cpu, first, size, true);
+  if (shown.mapped) map_fixed(cpu, first, size, -1, 0, false);
+  const bool was_mapped = shown.mapped;
+  shown = {page};
+  if (was_mapped) refresh(cpu, first, size);
   invalidate_(first, size);
+}
+
+bool MemoryMap::show(unsigned cpu, std::uint32_t address, bool store) {
+  if (in_flash_window(address)) {
+    View::Shown& shown = views_[cpu]->flash_page(address);
+    if (store || shown.mapped || shown.fd < 0 || !views_[cpu]->window_on(address)) return false;
+    const std::uint32_t start = address & ~(kFlashPage - 1), first = std::max(start, kIromBase);
+    const std::uint32_t begin = start < kIromBase && start >= kRomCode ? first : start;
+    const std::uint32_t size = start + kFlashPage - begin;
+    map_fixed(cpu, begin, size, shown.fd, shown.offset + (begin - start), false);
+    shown.mapped = true;
+    refresh(cpu, begin, size, true);
+    return true;
+  }
+  if (!store || shared_.empty()) return false;
+  const auto offset = ram_offset_at(cpu, address);
+  if (!offset || !shared(*offset)) return false;
+  own(*offset / kPage);
+  return true;
+}
+
+std::optional<std::uint32_t> MemoryMap::ram_offset_at(unsigned cpu, std::uint32_t address) const {
+  if (address - kPsramBase < kPsramSize) {
+    const std::uint32_t page = views_[cpu]->psram[(address - kPsramBase) / kPsramPage];
+    if (page == View::kNoPsram) return std::nullopt;
+    return kPsramOffset + page + address % kPsramPage;
+  }
+  const Segment* s = segment_at(address);
+  return s ? std::optional(ram_offset(*s, address)) : std::nullopt;
+}
+
+// Gives a page of RAM that is the origin's a copy of this map's own, wherever it is shown.
+void MemoryMap::own(std::uint32_t page) {
+  const std::uint32_t at = page * kPage;
+  const std::uint8_t* const from = origin_->data() + at;
+  // A page of zeros is there already.
+  if (std::any_of(from, from + kPage, [](std::uint8_t byte) { return byte != 0; }))
+    check(pwrite(ram_.fd(), from, kPage, at) == kPage, "copying guest memory");
+  shared_[page] = false;
+  check(mmap(ram_.data() + at, kPage, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, ram_.fd(), at) !=
+            MAP_FAILED,
+        "mapping guest memory");
+  const auto map_again = [&](unsigned cpu, std::uint32_t address) {
+    map_fixed(cpu, address, kPage, ram_.fd(), at, true);
+    refresh(cpu, address, kPage, true);
+  };
+  for (unsigned cpu = 0; cpu < views_.size(); ++cpu) {
+    for (const Segment& alias : segments_)
+      if (alias.straight && at - alias.offset < alias.size)
+        map_again(cpu, alias.address + (at - alias.offset));
+    if (at < kPsramOffset) continue;
+    const auto& windows = views_[cpu]->psram;
+    for (std::uint32_t i = 0; i < windows.size(); ++i)
+      if (windows[i] != View::kNoPsram && at - kPsramOffset - windows[i] < kPsramPage)
+        map_again(cpu, kPsramBase + i * kPsramPage + (at - kPsramOffset - windows[i]));
+  }
 }
 
 void MemoryMap::map_psram(unsigned cpu, std::uint32_t address, bool present, std::uint32_t psram_offset) {
   const std::uint32_t start = address & ~(kPsramPage - 1);
   present = present && psram_size_ > 0 && psram_offset + kPsramPage <= psram_size_;
   views_[cpu]->psram[(start - kPsramBase) / kPsramPage] = present ? psram_offset : View::kNoPsram;
-  map_fixed(cpu, start, kPsramPage, present ? ram_.fd() : -1, kPsramOffset + psram_offset, true);
+  if (present)
+    map_ram(cpu, start, kPsramOffset + psram_offset, kPsramPage);
+  else
+    map_fixed(cpu, start, kPsramPage, -1, 0, false);
   refresh(cpu, start, kPsramPage, true);
 }
 
@@ -194,10 +273,10 @@ void MemoryMap::set_cache_buses(unsigned cpu, std::uint8_t enabled) {
   if (changed == 0) return;
   view.cache_buses = enabled;
   for (unsigned i = 0; i < view.drom.size(); ++i)
-    if (view.drom[i].fd >= 0) refresh(cpu, kDromBase + i * kFlashPage, kFlashPage);
+    if (view.drom[i].mapped) refresh(cpu, kDromBase + i * kFlashPage, kFlashPage);
   for (unsigned i = 0; i < view.irom.size(); ++i) {
     const std::uint32_t start = kRomCode + i * kFlashPage, first = std::max(start, kIromBase);
-    if (view.irom[i].fd >= 0) refresh(cpu, first, start + kFlashPage - first);
+    if (view.irom[i].mapped) refresh(cpu, first, start + kFlashPage - first);
   }
   for (unsigned i = 0; i < view.psram.size(); ++i)
     if (view.psram[i] != View::kNoPsram) refresh(cpu, kPsramBase + i * kPsramPage, kPsramPage);
@@ -225,19 +304,23 @@ std::uint8_t MemoryMap::attributes_of(unsigned cpu, std::uint32_t address) const
     bits = kPageLoad32 | kPageLoadNarrow;
   } else if (in_flash_window(address)) {
     const bool drom = address - kDromBase < kDromSize;
-    const WindowPage& page =
+    const View::Shown& page =
         drom ? view.drom[(address - kDromBase) / kFlashPage] : view.irom[(address - kRomCode) / kFlashPage];
-    if (view.window_on(address) && page.fd >= 0) bits = kPageLoad32 | (drom ? kPageLoadNarrow : kPageFetch);
+    if (view.window_on(address) && page.mapped) bits = kPageLoad32 | (drom ? kPageLoadNarrow : kPageFetch);
   } else if (address - kPsramBase < kPsramSize) {
-    if (view.window_on(address) && view.psram[(address - kPsramBase) / kPsramPage] != View::kNoPsram)
-      bits = kPageLoad32 | kPageLoadNarrow | kPageStore32 | kPageStoreNarrow;
+    const std::uint32_t offset = view.psram[(address - kPsramBase) / kPsramPage];
+    if (view.window_on(address) && offset != View::kNoPsram) {
+      bits = kPageLoad32 | kPageLoadNarrow;
+      if (!shared(kPsramOffset + offset + address % kPsramPage)) bits |= kPageStore32 | kPageStoreNarrow;
+    }
   } else if (const Segment* s = segment_at(address); s && s->straight) {
     bits = kPageLoad32 | kPageStore32;
     if (s->data_bus) bits |= kPageLoadNarrow | kPageStoreNarrow;
     if (s->instruction_bus) bits |= kPageFetch;
     // RTC fast memory is on the PRO CPU's buses only (TRM 1.3.2.5).
     if (s->offset == kRtcFastOffset && cpu != 0) bits = 0;
-    if (code_[ram_offset(*s, address) / kPage]) bits &= ~(kPageStore32 | kPageStoreNarrow);
+    const std::uint32_t offset = ram_offset(*s, address);
+    if (code_[offset / kPage] || shared(offset)) bits &= ~(kPageStore32 | kPageStoreNarrow);
   }
   const unsigned data = rights(view.data_region[address >> 29]);
   if (!(data & kMayRead)) bits &= ~(kPageLoad32 | kPageLoadNarrow);
@@ -337,11 +420,13 @@ bool MemoryMap::allowed(unsigned cpu, std::uint32_t address, Right right) const 
   return rights(regions[address >> 29]) & right;
 }
 
-std::uint8_t* MemoryMap::plain(unsigned cpu, std::uint32_t address) {
+const std::uint8_t* MemoryMap::plain(unsigned cpu, std::uint32_t address) {
   View& view = *views_[cpu];
   if (in_rom(address)) return view.base + address;
-  if (in_flash_window(address))
-    return view.window_on(address) && view.flash_page(address).fd >= 0 ? view.base + address : nullptr;
+  if (in_flash_window(address)) {
+    show(cpu, address, false);
+    return view.window_on(address) && view.flash_page(address).mapped ? view.base + address : nullptr;
+  }
   if (address - kPsramBase < kPsramSize) {
     const std::uint32_t offset = view.psram[(address - kPsramBase) / kPsramPage];
     if (!view.window_on(address) || offset == View::kNoPsram) return nullptr;
@@ -351,6 +436,17 @@ std::uint8_t* MemoryMap::plain(unsigned cpu, std::uint32_t address) {
   if (!s || !s->straight || (s->offset == kRtcFastOffset && cpu != 0)) return nullptr;
   // Not by the view: its pages may be protected, for translated code.
   return ram_.data() + ram_offset(*s, address);
+}
+
+std::uint8_t* MemoryMap::writable(unsigned cpu, std::uint32_t address, std::uint32_t size) {
+  const std::uint32_t last = address + (size - 1);
+  if (last < address || !is_ram(address) || !is_ram(last)) return nullptr;
+  const std::uint8_t* const first = plain(cpu, address);
+  if (first == nullptr || plain(cpu, last) != first + (size - 1)) return nullptr;
+  if (!shared_.empty()) {
+    for (std::uint32_t page = address >> 12; page <= last >> 12; ++page) show(cpu, page << 12, true);
+  }
+  return ram_.data() + (first - ram_.data());
 }
 
 bool MemoryMap::is_ram(std::uint32_t address) const {
@@ -402,13 +498,41 @@ void MemoryMap::stored(std::uint32_t address, std::uint32_t size) {
   }
 }
 
-std::span<std::uint8_t> MemoryMap::psram() {
+std::span<const std::uint8_t> MemoryMap::psram() const {
   return {ram_.data() + kPsramOffset, psram_size_};
+}
+
+std::uint8_t* MemoryMap::writable_psram(std::uint32_t offset, std::uint32_t size) {
+  for (std::uint32_t at = kPsramOffset + offset; at < kPsramOffset + offset + size;
+       at = (at / kPage + 1) * kPage)
+    if (shared(at)) own(at / kPage);
+  return ram_.data() + kPsramOffset + offset;
 }
 
 void MemoryMap::archive(base::Archive& ar) {
   ar.section("ram");
-  for (std::size_t at = 0; at < ram_.size(); ++at) ar(ram_.data()[at]);
+  if (!ar.is_saving())
+    for (std::uint32_t page = 0; page < shared_.size(); ++page)
+      if (shared_[page]) own(page);
+  ar.bytes({ram_.data(), ram_.size()});
+}
+
+std::shared_ptr<const SharedPages> MemoryMap::snapshot() const {
+  auto pages = std::make_shared<SharedPages>("espalier-origin", ram_.size());
+  for (std::size_t at = 0; at < ram_.size(); at += kPage) {
+    const std::uint8_t* const from = ram_.data() + at;
+    if (std::any_of(from, from + kPage, [](std::uint8_t byte) { return byte != 0; }))
+      std::memcpy(pages->data() + at, from, kPage);
+  }
+  return pages;
+}
+
+std::size_t MemoryMap::ram_size(std::uint32_t psram_size) {
+  return kPsramOffset + psram_size;
+}
+
+std::size_t MemoryMap::own_ram() const {
+  return ram_.size() - kPage * static_cast<std::size_t>(std::ranges::count(shared_, true));
 }
 
 }  // namespace espalier::esp32

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -83,8 +84,10 @@ class MemoryMap {
   using Invalidate = std::function<void(std::uint32_t address, std::uint32_t size)>;
 
   // `rom` may be shared with other machines. `psram_size` is 0, 2 or 4 MiB. `invalidate` is told of address
-  // ranges whose decoded code has become stale, for all cores.
-  MemoryMap(std::shared_ptr<const RomPages> rom, std::uint32_t psram_size, Invalidate invalidate);
+  // ranges whose decoded code has become stale, for all cores. `origin` is what RAM holds, as snapshot() made
+  // it of a map with as much PSRAM: its pages are shared until they are written to. Null: zeros.
+  MemoryMap(std::shared_ptr<const RomPages> rom, std::uint32_t psram_size, Invalidate invalidate,
+            std::shared_ptr<const SharedPages> origin = nullptr);
   ~MemoryMap();
   MemoryMap(const MemoryMap&) = delete;
   MemoryMap& operator=(const MemoryMap&) = delete;
@@ -92,7 +95,8 @@ class MemoryMap {
   xtensa::MemoryView view(unsigned cpu) const;
 
   // Shows `page` read-only at the 64 KiB flash window page that holds `address`, for one core; an absent page
-  // (fd < 0) unmaps it. `executable` says that the window is on the instruction bus.
+  // (fd < 0) unmaps it. It is mapped when it is first accessed: firmware sets up whole windows, and looks at
+  // little of them.
   void map_flash(unsigned cpu, std::uint32_t address, WindowPage page);
   // Shows PSRAM from `psram_offset` at the 32 KiB page at `address`, or nothing where `present` is false.
   void map_psram(unsigned cpu, std::uint32_t address, bool present, std::uint32_t psram_offset);
@@ -106,13 +110,21 @@ class MemoryMap {
   void set_regions(unsigned cpu, std::span<const std::uint8_t, 8> instruction,
                    std::span<const std::uint8_t, 8> data);
 
+  // As xtensa::Environment::show(): maps a flash page that is only noted down, and gives a page of RAM that
+  // is the origin's its own copy before a store.
+  bool show(unsigned cpu, std::uint32_t address, bool store);
+
   enum Right : unsigned { kMayRead = 1, kMayWrite = 2, kMayExecute = 4 };
   // Whether region protection allows core `cpu` an access.
   bool allowed(unsigned cpu, std::uint32_t address, Right right) const;
 
-  // Bytes that lie in plain memory for core `cpu`, whatever the page attributes hold back: the start of a run
-  // and its length up to `size`; nullptr where there is none. SRAM1 on the instruction bus is not plain.
-  std::uint8_t* plain(unsigned cpu, std::uint32_t address);
+  // A byte that lies in plain memory for core `cpu`, whatever the page attributes hold back; nullptr where
+  // there is none. Those behind it follow, as far as memory goes on in one piece. SRAM1 on the instruction
+  // bus is not plain.
+  const std::uint8_t* plain(unsigned cpu, std::uint32_t address);
+  // The same of `size` bytes of RAM that are about to be written; nullptr where they are not RAM, and all in
+  // one piece. stored() has to follow.
+  std::uint8_t* writable(unsigned cpu, std::uint32_t address, std::uint32_t size);
   // One byte as core `cpu` would read it if it may, SRAM1 on the instruction bus included; nullptr where
   // there is no memory.
   const std::uint8_t* peek(unsigned cpu, std::uint32_t address);
@@ -139,9 +151,16 @@ class MemoryMap {
   bool watches_by_interpreter() const;
 
   // External RAM's contents, for the chip on the SPI bus that answers to commands; empty where there is none.
-  std::span<std::uint8_t> psram();
+  std::span<const std::uint8_t> psram() const;
+  // `size` bytes of it from `offset`, within it, that are about to be written.
+  std::uint8_t* writable_psram(std::uint32_t offset, std::uint32_t size);
   // All of internal RAM, RTC memory and PSRAM.
   void archive(base::Archive& ar);
+  // The same as pages that other maps may begin with.
+  std::shared_ptr<const SharedPages> snapshot() const;
+  // Bytes of RAM in all, and how many of them are not the origin's any more.
+  static std::size_t ram_size(std::uint32_t psram_size);
+  std::size_t own_ram() const;
 
  private:
   struct View;
@@ -156,13 +175,19 @@ class MemoryMap {
   std::uint32_t ram_offset(const Segment& segment, std::uint32_t address) const;
   void map_fixed(unsigned cpu, std::uint32_t address, std::size_t size, int fd, std::int64_t offset,
                  bool writable);
+  void map_ram(unsigned cpu, std::uint32_t address, std::uint32_t offset, std::uint32_t size);
+  std::optional<std::uint32_t> ram_offset_at(unsigned cpu, std::uint32_t address) const;
+  bool shared(std::uint32_t offset) const { return !shared_.empty() && shared_[offset / 4096]; }
+  void own(std::uint32_t page);
   void refresh(unsigned cpu, std::uint32_t address, std::uint32_t size, bool mapped = false);
   std::uint8_t attributes_of(unsigned cpu, std::uint32_t page) const;
   bool watched(std::uint32_t page, bool WatchedRange::*access) const;
 
   std::shared_ptr<const RomPages> rom_;
   std::uint32_t psram_size_;
-  SharedPages ram_;
+  SharedPages ram_;  // its mapping shows all RAM, also what is the origin's still
+  std::shared_ptr<const SharedPages> origin_;
+  std::vector<bool> shared_;  // by page of ram_: the origin's; empty without one
   Invalidate invalidate_;
   std::vector<Segment> segments_;
   std::vector<WatchedRange> watched_;

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstring>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -193,6 +194,120 @@ TEST_F(MemoryMapTest, UnknownRegistersReadBackAlsoByteByByte) {
   EXPECT_EQ(load(0, 0x3ff7f002, 2), 0x1234u);
   store(0, 0x6003f010, 3);
   EXPECT_EQ(load(0, 0x3ff7f010), 3u) << "the AHB shows the same registers at 0x60000000";
+}
+
+// A map that begins with what another held, and the other one.
+class ClonedMapTest : public MemoryMapTest {
+ protected:
+  ClonedMapTest() {
+    store(0, 0x3ffb0000, 0x11111111);
+    store(0, 0x3ffe0000, 0x22222222);  // SRAM1, whose words the instruction bus shows in reversed order
+    store(0, 0x40080000, 0x33333333);
+    memory_.set_cache_buses(0, 0xff);
+    memory_.map_psram(0, 0x3f800000, true, 0);
+    store(0, 0x3f804000, 0x44444444);
+    clone_.emplace(
+        rom_, 2 * kMiB, [](std::uint32_t, std::uint32_t) {}, memory_.snapshot());
+    clone_->set_cache_buses(0, 0xff);
+    clone_->map_psram(0, 0x3f800000, true, 0);
+    bus_of_clone_.emplace(*clone_, devices_, log_);
+  }
+  std::uint32_t clones(unsigned cpu, std::uint32_t address) {
+    std::uint32_t value = 0;
+    EXPECT_TRUE(bus_of_clone_->load(cpu, address, 4, value).ok);
+    return value;
+  }
+  void store_in_clone(unsigned cpu, std::uint32_t address, std::uint32_t value) {
+    EXPECT_TRUE(bus_of_clone_->store(cpu, address, 4, value).ok);
+  }
+  std::shared_ptr<const RomPages> rom_ = blank_rom();
+  std::optional<MemoryMap> clone_;
+  std::optional<SystemBus> bus_of_clone_;
+};
+
+TEST_F(ClonedMapTest, BeginsWithTheSameAndSharesIt) {
+  for (const unsigned cpu : {0u, 1u}) {
+    EXPECT_EQ(clones(cpu, 0x3ffb0000), 0x11111111u);
+    EXPECT_EQ(clones(cpu, 0x3ffe0000), 0x22222222u);
+    EXPECT_EQ(clones(cpu, 0x400bfffc), 0x22222222u);
+    EXPECT_EQ(clones(cpu, 0x40080000), 0x33333333u);
+  }
+  EXPECT_EQ(clones(0, 0x3f804000), 0x44444444u);
+  EXPECT_EQ(clone_->own_ram(), 0u);
+}
+
+TEST_F(ClonedMapTest, AStoreIsTheClonesAloneAndForBothCores) {
+  store_in_clone(0, 0x3ffb0004, 0xaaaaaaaa);
+  EXPECT_EQ(clone_->own_ram(), 4096u);
+  EXPECT_EQ(clones(1, 0x3ffb0004), 0xaaaaaaaau);
+  EXPECT_EQ(clones(1, 0x3ffb0000), 0x11111111u) << "the rest of the page has come along";
+  EXPECT_EQ(load(0, 0x3ffb0004), 0u) << "the first map's";
+  store(0, 0x3ffb0000, 0xbbbbbbbb);
+  EXPECT_EQ(clones(0, 0x3ffb0000), 0x11111111u);
+}
+
+TEST_F(ClonedMapTest, AStoreByAnyAddressIsSeenByAll) {
+  store_in_clone(1, 0x400bfffc, 0xaaaaaaaa);  // the reversed side of SRAM1
+  EXPECT_EQ(clones(0, 0x3ffe0000), 0xaaaaaaaau);
+  store_in_clone(0, 0x3ff80010, 0xcccccccc);  // RTC fast memory on the data bus
+  EXPECT_EQ(clones(0, 0x400c0010), 0xccccccccu);
+  store_in_clone(0, 0x3f804004, 0xdddddddd);
+  clone_->map_psram(0, 0x3f820000, true, 0);
+  EXPECT_EQ(clones(0, 0x3f824004), 0xddddddddu);
+  EXPECT_EQ(clones(0, 0x3f824000), 0x44444444u);
+  EXPECT_EQ(load(0, 0x3f804004), 0u);
+}
+
+TEST_F(ClonedMapTest, HostStoresWorkOnceThePageIsItsOwn) {
+  const auto stores = [&](std::uint32_t address) {
+    return clone_->view(0).attributes[address >> 12] & xtensa::kPageStore32;
+  };
+  EXPECT_FALSE(stores(0x3ffb0000));
+  EXPECT_TRUE(clone_->show(0, 0x3ffb0000, true));
+  EXPECT_TRUE(stores(0x3ffb0000));
+  EXPECT_FALSE(clone_->show(0, 0x3ffb0000, true)) << "there is nothing more to do";
+  EXPECT_FALSE(clone_->show(0, 0x3ffb1000, false)) << "reading needs nothing";
+  const std::uint32_t value = 0x55555555;
+  std::memcpy(clone_->view(0).base + 0x3ffb0000, &value, 4);
+  EXPECT_EQ(clones(1, 0x3ffb0000), value);
+  EXPECT_EQ(load(0, 0x3ffb0000), 0x11111111u);
+}
+
+TEST_F(ClonedMapTest, DmaWritesToItsOwnPages) {
+  std::vector<std::uint8_t> data(9000, 0x5a);
+  EXPECT_TRUE(bus_of_clone_->write(0x3ffb0800, data));
+  EXPECT_EQ(clones(0, 0x3ffb0800), 0x5a5a5a5au);
+  EXPECT_EQ(clones(0, 0x3ffb0800 + 8996), 0x5a5a5a5au);
+  EXPECT_EQ(clone_->own_ram(), 3 * 4096u);
+  EXPECT_EQ(load(0, 0x3ffb0800), 0u);
+}
+
+TEST_F(ClonedMapTest, ALoadedStateIsItsOwn) {
+  base::Archive saved = base::Archive::saving();
+  memory_.archive(saved);
+  store_in_clone(0, 0x3ffb0000, 1);
+  base::Archive ar = base::Archive::loading(saved.bytes());
+  clone_->archive(ar);
+  EXPECT_FALSE(ar.failed());
+  EXPECT_EQ(clones(0, 0x3ffb0000), 0x11111111u);
+  store_in_clone(0, 0x3ffe0000, 1);
+  EXPECT_EQ(load(0, 0x3ffe0000), 0x22222222u);
+}
+
+TEST_F(MemoryMapTest, FlashIsMappedWhenItIsLookedAt) {
+  SharedPages flash("test-flash", 64 * kKiB);
+  flash.data()[0x10] = 0x99;
+  memory_.set_cache_buses(0, 0xff);
+  memory_.map_flash(0, 0x3f400000, {flash.fd(), 0});
+  EXPECT_EQ(attributes(0, 0x3f400000), 0);
+  EXPECT_TRUE(memory_.show(0, 0x3f400000, false));
+  EXPECT_EQ(attributes(0, 0x3f400000), xtensa::kPageLoad32 | xtensa::kPageLoadNarrow);
+  EXPECT_EQ(memory_.view(0).base[0x3f400010], 0x99);
+  EXPECT_FALSE(memory_.show(0, 0x3f400000, false));
+  EXPECT_FALSE(memory_.show(0, 0x3f400000, true)) << "a flash takes no stores";
+  memory_.map_flash(0, 0x3f400000, {});
+  EXPECT_EQ(attributes(0, 0x3f400000), 0);
+  EXPECT_FALSE(memory_.show(0, 0x3f400000, false));
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ Access SystemBus::store(unsigned cpu, std::uint32_t address, unsigned size, std:
   if (MemoryMap::word_only(address) && (size != 4 || (address & 3) != 0)) return refuse_narrow(size);
   if (MemoryMap::in_sram1_code(address)) address = MemoryMap::sram1_data_address(address);
   for (unsigned i = 0; i < size; ++i) {
-    std::uint8_t* at = memory_.is_ram(address + i) ? memory_.plain(cpu, address + i) : nullptr;
+    std::uint8_t* at = memory_.writable(cpu, address + i, 1);
     if (at == nullptr) {
       miss(cpu, address + i, "store to");
       return {};
@@ -79,22 +79,20 @@ Access SystemBus::fetch(unsigned cpu, std::uint32_t address, std::uint8_t (&byte
   return {};
 }
 
-std::uint8_t* SystemBus::dma_memory(std::uint32_t address, std::size_t size) {
-  const bool internal = address >= kSram2 && address < kSram1Data + kSram1Size;
-  if (!internal || size > kSram1Data + kSram1Size - address) return nullptr;
-  return memory_.plain(0, address);
+bool SystemBus::in_dma_memory(std::uint32_t address, std::size_t size) {
+  return address >= kSram2 && address < kSram1Data + kSram1Size && size <= kSram1Data + kSram1Size - address;
 }
 
 bool SystemBus::read(std::uint32_t address, std::span<std::uint8_t> out) {
-  const std::uint8_t* at = dma_memory(address, out.size());
-  if (at == nullptr) return false;
-  std::memcpy(out.data(), at, out.size());
+  if (!in_dma_memory(address, out.size())) return false;
+  std::memcpy(out.data(), memory_.plain(0, address), out.size());
   return true;
 }
 
 bool SystemBus::write(std::uint32_t address, std::span<const std::uint8_t> data) {
-  std::uint8_t* at = dma_memory(address, data.size());
-  if (at == nullptr) return false;
+  if (!in_dma_memory(address, data.size())) return false;
+  if (data.empty()) return true;
+  std::uint8_t* at = memory_.writable(0, address, static_cast<std::uint32_t>(data.size()));
   std::memcpy(at, data.data(), data.size());
   memory_.stored(address, static_cast<std::uint32_t>(data.size()));
   return true;

@@ -32,7 +32,7 @@ class SystemBus final : public devices::DmaBus {
   bool write(std::uint32_t address, std::span<const std::uint8_t> data) override;
 
  private:
-  std::uint8_t* dma_memory(std::uint32_t address, std::size_t size);
+  static bool in_dma_memory(std::uint32_t address, std::size_t size);
   void miss(unsigned cpu, std::uint32_t address, const char* what);
 
   MemoryMap& memory_;

@@ -82,7 +82,7 @@ struct Wild {
   }
   void write(std::uint32_t address, const std::vector<std::uint8_t>& data) {
     for (std::size_t i = 0; i < data.size(); ++i) {
-      std::uint8_t* const at = machine->memory().plain(0, address + static_cast<std::uint32_t>(i));
+      std::uint8_t* const at = machine->memory().writable(0, address + static_cast<std::uint32_t>(i), 1);
       if (at != nullptr) *at = data[i];
     }
     machine->memory().stored(address, static_cast<std::uint32_t>(data.size()));

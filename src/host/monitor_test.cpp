@@ -25,7 +25,7 @@ class MonitorTest : public testing::MachineTest {
   }
   std::string ask(std::string_view line) { return monitor->execute(line); }
   void fill(std::uint32_t address, std::initializer_list<std::uint8_t> bytes) {
-    std::ranges::copy(bytes, session->machine().memory().plain(0, address));
+    std::ranges::copy(bytes, session->machine().memory().writable(0, address, 1));
   }
 
   std::unique_ptr<Monitor> monitor;

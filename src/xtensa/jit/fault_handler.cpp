@@ -31,8 +31,8 @@ void on_fault(int signal, siginfo_t* info, void* context) {
 #if defined(__x86_64__)
   const auto& registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
   auto* const host = reinterpret_cast<std::uint8_t*>(registers[REG_RIP]);
-  // Back at the same address there is a call of the slow path now.
-  if (running != nullptr && running->reroute(host)) return;
+  constexpr greg_t kWrite = 2;  // of the page fault's error code
+  if (running != nullptr && running->resolve(host, info->si_addr, (registers[REG_ERR] & kWrite) != 0)) return;
 #endif
   pass_on(signal, info, context);
 }

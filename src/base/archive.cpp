@@ -75,6 +75,10 @@ std::vector<std::uint8_t> seal(std::span<const std::uint8_t> state, std::uint32_
   return sealed;
 }
 
+bool is_sealed(std::span<const std::uint8_t> begin) {
+  return begin.size() >= kMagic.size() && std::ranges::equal(begin.first(kMagic.size()), kMagic);
+}
+
 std::expected<std::span<const std::uint8_t>, std::string> unseal(std::span<const std::uint8_t> sealed,
                                                                  std::uint32_t version) {
   Archive head = Archive::loading(sealed);

@@ -37,6 +37,9 @@ class Archive {
   // Writes a name, or checks that the same name comes next.
   void section(std::string_view name);
 
+  // Bytes in a row, whose number both sides know.
+  void bytes(std::span<std::uint8_t> data) { raw(data.data(), data.size()); }
+
   template <class... T>
   void operator()(T&... values) {
     (value(values), ...);
@@ -103,6 +106,8 @@ class Archive {
 // bits), the state's size (64 bits) and its checksum (64 bits, FNV-1a), all little-endian; then the state.
 inline constexpr std::size_t kSealSize = 8 + 4 + 8 + 8;
 std::vector<std::uint8_t> seal(std::span<const std::uint8_t> state, std::uint32_t version);
+// Whether something that begins with these bytes may be what seal() made.
+bool is_sealed(std::span<const std::uint8_t> begin);
 // The state in what seal() made; a part of `sealed`. Anything else is refused with the rest of a sentence
 // that begins with what was read: "is damaged: ...".
 std::expected<std::span<const std::uint8_t>, std::string> unseal(std::span<const std::uint8_t> sealed,

@@ -12,6 +12,7 @@
 #include "cli/exit_code.h"
 #include "cli/image_command.h"
 #include "cli/run_command.h"
+#include "cli/snapshot_command.h"
 
 namespace espalier::cli {
 namespace {
@@ -34,6 +35,7 @@ int parse_and_run(const std::vector<std::string>& arguments, const Runner& run) 
   if (run) {
     add_run_command(app, action, run);
     add_debug_command(app, action, run);
+    add_snapshot_command(app, action, run);
   }
   add_image_command(app, action);
   add_disasm_command(app, action);

@@ -114,7 +114,8 @@ std::expected<std::string, std::string> parse_any(const std::string& text) {
   return text;
 }
 
-// What can only be said of the options together.
+}  // namespace
+
 std::string problem_of(const host::SessionOptions& options) {
   if (options.lists_events()) return {};
   if (options.demo && !options.image.empty()) return "name an image or --demo, not both";
@@ -140,9 +141,14 @@ std::string problem_of(const host::SessionOptions& options) {
   return {};
 }
 
-void add_options(CLI::App& command, host::SessionOptions& options) {
+void add_seconds(CLI::App& command, const std::string& name, std::optional<double>& target,
+                 const std::string& help) {
+  add_parsed(command, name, target, help, "SECONDS", parse_seconds);
+}
+
+void add_run_options(CLI::App& command, host::SessionOptions& options) {
   command.add_option("IMAGE", options.image,
-                     "Merged flash image, or build folder with flasher_args.json or flash_args");
+                     "Merged flash image, build folder with flasher_args.json or flash_args, or snapshot");
   command.add_flag("--demo", options.demo, "Run the built-in guest, a web server, instead of an image");
 
   add_repeatable(command, "-p,--publish", options.publish,
@@ -260,8 +266,6 @@ void add_options(CLI::App& command, host::SessionOptions& options) {
              "LEVEL[,AREA...]", parse_log);
 }
 
-}  // namespace
-
 std::expected<devices::MacAddress, std::string> parse_mac(std::string_view text) {
   auto wrong = [text](std::string_view what) { return std::unexpected(fmt::format("'{}' {}", text, what)); };
   devices::MacAddress mac{};
@@ -285,7 +289,7 @@ void add_command(CLI::App& app, Action& action, const Runner& run, const std::st
                  const std::string& what, bool debugs) {
   auto options = std::make_shared<host::SessionOptions>();
   CLI::App* command = app.add_subcommand(name, what);
-  add_options(*command, *options);
+  add_run_options(*command, *options);
   command->footer(
       "The guest's console is standard output, byte for byte; what the emulator itself has to say goes to "
       "standard "

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,14 @@ namespace espalier::cli {
 void add_run_command(CLI::App& app, Action& action, const Runner& run);
 // The same with --gdb-wait.
 void add_debug_command(CLI::App& app, Action& action, const Runner& run);
+
+// The options of `run`, for commands that boot a machine too, and what can only be said of them together: one
+// line, empty if all is well.
+void add_run_options(CLI::App& command, host::SessionOptions& options);
+std::string problem_of(const host::SessionOptions& options);
+// An option that takes a number of seconds greater than 0.
+void add_seconds(CLI::App& command, const std::string& name, std::optional<double>& target,
+                 const std::string& help);
 
 // Six bytes in hexadecimal with ':' or '-' between; not a group address, which no interface can have.
 std::expected<devices::MacAddress, std::string> parse_mac(std::string_view text);

@@ -9,6 +9,7 @@
 #include "debug/tracing.h"
 #include "host/session.h"
 #include "host/signal_watch.h"
+#include "image/file.h"
 
 namespace espalier::cli {
 namespace {
@@ -19,6 +20,20 @@ int list_events() {
   const auto list = debug::list_trace_events();
   if (!list) return fail(list.error());
   fmt::print("{}", *list);
+  return kDone;
+}
+
+int save_snapshot(Session& session) {
+  const auto snapshot = session.snapshot();
+  if (!snapshot) {
+    fail(fmt::format("the machine could not be saved: {}", snapshot.error()));
+    return kEmulatorFault;
+  }
+  const std::string& path = session.options().snapshot_file;
+  const auto bytes = (*snapshot)->file();
+  if (auto written = image::write_file(path, bytes); !written) return fail(written.error());
+  fmt::print(stderr, "espalier: {}: {} KiB, {:.3f} s of the guest's time\n", path,
+             (bytes.size() + 1023) / 1024, static_cast<double>((*snapshot)->clock_ns()) / 1e9);
   return kDone;
 }
 
@@ -68,6 +83,8 @@ int run_machine(const host::SessionOptions& options) {
   bool quiet = false;
   while ((end = session.ended()) == Session::End::kNone && signals.signal() == 0)
     quiet = !loop.poll(session.advance(quiet));
+  if (end == Session::End::kDone && !options.snapshot_file.empty())
+    if (const int failed = save_snapshot(session); failed != kDone) return failed;
   if (options.stats) fmt::print(stderr, "{}", session.stats());
   fmt::print(stderr, "{}", session.profile_summary());
   if (auto closed = session.close(); !closed) {

@@ -4,8 +4,11 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <map>
 #include <system_error>
 #include <utility>
+
+#include "image/digest.h"
 
 namespace espalier::esp32 {
 
@@ -47,6 +50,19 @@ SharedRom::SharedRom(rom::Rom rom) : rom_(std::move(rom)), pages_(make_rom_pages
   rom_.drop_contents();
 }
 
+// Half a megabyte takes longer than to make a machine.
+const std::array<std::uint8_t, 32>& SharedRom::digest() const {
+  std::call_once(digested_, [this] {
+    image::Bytes digests;
+    for (const SharedPages* pages : {pages_->code[0].get(), pages_->code[1].get(), pages_->data.get()}) {
+      const auto one = image::sha256({pages->data(), pages->size()});
+      digests.insert(digests.end(), one.begin(), one.end());
+    }
+    digest_ = image::sha256(digests);
+  });
+  return digest_;
+}
+
 std::expected<std::unique_ptr<Machine>, std::string> Machine::create(const MachineOptions& options,
                                                                      base::Logger log) {
   auto flash = devices::FlashStorage::create(options.flash);
@@ -64,20 +80,26 @@ Machine::Machine(const MachineOptions& options, base::Logger log,
       tracer_([this] {
         return base::Tracer::Moment{clock_.now(), scheduler_.running()};
       }),
+      options_(options),
       rom_(options.rom),
-      reset_limit_(options.reset_limit),
       clock_(options.clock, options.host_clock),
       events_(clock_),
-      memory_(options.rom->pages(), options.psram_size,
-              [this](std::uint32_t address, std::uint32_t size) {
-                for (auto& core : cores_)
-                  if (core) core->invalidate_code(address, size);
-              }),
+      memory_(
+          options.rom->pages(), options.psram_size,
+          [this](std::uint32_t address, std::uint32_t size) {
+            for (auto& core : cores_)
+              if (core) core->invalidate_code(address, size);
+          },
+          options.origin),
       flash_(std::move(flash)),
       device_bus_(log_, tracer_),
       bus_(memory_, device_bus_, log_),
       debug_(memory_, device_bus_),
-      chip_(std::make_unique<Chip>(devices::Context{events_, log_, tracer_}, bus_, *flash_, memory_.psram(),
+      chip_(std::make_unique<Chip>(devices::Context{events_, log_, tracer_}, bus_, *flash_,
+                                   devices::PsramContents(std::as_const(memory_).psram(),
+                                                          [this](std::uint32_t offset, std::uint32_t size) {
+                                                            return memory_.writable_psram(offset, size);
+                                                          }),
                                    options.chip)),
       windows_(std::make_unique<CacheWindows>(chip_->dport, chip_->cache_mmu, *flash_, memory_)),
       scheduler_(clock_, events_, [this] {
@@ -178,7 +200,7 @@ void Machine::carry_out_resets() {
                                            static_cast<unsigned>(reset.cause),
                                            devices::reset_cause_name(reset.cause));
     const bool app_only = reset.scope == ResetScope::kAppCpu;
-    if (!app_only && reset_limit_ && resets_ >= *reset_limit_) {
+    if (!app_only && options_.reset_limit && resets_ >= *options_.reset_limit) {
       stop({Halt::Kind::kResetLimit,
             fmt::format("the chip was reset {} times after power-on, more than --reset-limit "
                         "allows; the last cause was {}",
@@ -337,13 +359,26 @@ std::expected<void, std::string> Machine::load(std::span<const std::uint8_t> sav
 
 void Machine::archive(base::Archive& ar) {
   ar.section("machine");
-  clock_.archive(ar);
   memory_.archive(ar);
   flash_->archive(ar);
+  archive_state(ar);
+}
+
+void Machine::archive_state(base::Archive& ar) {
+  clock_.archive(ar);
   for (auto& core : cores_) core->archive(ar);
   chip_->archive(ar);
   device_bus_.archive(ar);
-  ar(resets_);
+  scheduler_.archive(ar);
+  ar.section("external registers");
+  for (auto& registers : external_registers_) {
+    std::map<std::uint32_t, std::uint32_t> sorted(registers.begin(), registers.end());
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> list(sorted.begin(), sorted.end());
+    ar(list);
+    if (!ar.is_saving()) registers = {list.begin(), list.end()};
+  }
+  ar.section("resets");
+  ar(resets_, pending_resets_);
   if (ar.is_saving()) return;
   windows_->refresh_all();
   for (auto& core : cores_) {

@@ -7,6 +7,7 @@
 #include <expected>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -35,8 +36,12 @@ class SharedRom {
   explicit SharedRom(rom::Rom rom);
   const rom::Rom& rom() const { return rom_; }
   const std::shared_ptr<const RomPages>& pages() const { return pages_; }
+  // SHA-256 of what both cores see: whether a saved state was made with it.
+  const std::array<std::uint8_t, 32>& digest() const;
 
  private:
+  mutable std::once_flag digested_;
+  mutable std::array<std::uint8_t, 32> digest_{};
   rom::Rom rom_;
   std::shared_ptr<const RomPages> pages_;
 };
@@ -51,6 +56,8 @@ struct MachineOptions {
   xtensa::Engine engine = xtensa::kDefaultEngine;
   ChipOptions chip;
   std::optional<std::uint32_t> reset_limit;  // resets after power-on before the machine stops
+  // What RAM holds instead of zeros (MemoryMap::snapshot()); shared until it is written to.
+  std::shared_ptr<const SharedPages> origin;
 };
 
 // Why a machine has stopped for good.
@@ -78,13 +85,16 @@ class Machine final : private xtensa::Environment {
   Progress run_round();
   // Idle, realtime: host nanoseconds until the next timer; ~0 without one.
   std::uint64_t idle_ns() { return scheduler_.idle_ns(); }
-  // Idle, warp: jumps to the next timer. False without one: only the outside can wake the machine.
-  bool skip_idle() { return scheduler_.skip_idle(); }
+  // Idle, warp: jumps to the next timer, not beyond `latest`. False without one: only the outside can wake the
+  // machine.
+  bool skip_idle(base::Ticks latest = base::kNever) { return scheduler_.skip_idle(latest); }
 
   // Ends run_round() at the next instruction and stops the machine.
   void stop(Halt reason);
   const std::optional<Halt>& halted() const { return halt_; }
 
+  // What it was made with.
+  const MachineOptions& options() const { return options_; }
   Chip& chip() { return *chip_; }
   xtensa::Core& core(unsigned cpu) { return *cores_[cpu]; }
   MemoryMap& memory() { return memory_; }
@@ -123,17 +133,20 @@ class Machine final : private xtensa::Environment {
   // The whole state: guest memory, what has changed of the flash, cores, devices, time. Not the ROM, the
   // flash image and the options, which a machine that loads it has to be created with again. Between rounds
   // only.
-  static constexpr std::uint32_t kStateVersion = 1;  // one more whenever anything's archive() changes
+  static constexpr std::uint32_t kStateVersion = 2;  // one more whenever anything's archive() changes
   std::vector<std::uint8_t> save();
   // Takes a state over. An error is the rest of a line ("is damaged: ..."); after one that says that the
   // state does not fit this machine is good for nothing but to be destroyed, after any other it is as it was.
   std::expected<void, std::string> load(std::span<const std::uint8_t> saved);
   void archive(base::Archive& ar);
+  // The same without guest memory and flash, for whoever keeps those as pages that machines share.
+  void archive_state(base::Archive& ar);
 
  private:
   struct PendingReset {
     devices::ResetScope scope;
     devices::ResetCause cause;
+    void archive(base::Archive& ar) { ar(scope, cause); }
   };
 
   Machine(const MachineOptions& options, base::Logger log, std::unique_ptr<devices::FlashStorage> flash);
@@ -149,6 +162,9 @@ class Machine final : private xtensa::Environment {
                       std::uint32_t& value) override;
   xtensa::Access store(xtensa::Core& core, std::uint32_t address, unsigned size,
                        std::uint32_t value) override;
+  bool show(xtensa::Core& core, std::uint32_t address, bool store) override {
+    return memory_.show(core.index(), address, store);
+  }
   xtensa::Access fetch(xtensa::Core& core, std::uint32_t address, std::uint8_t (&bytes)[4]) override;
   void code_decoded(xtensa::Core& core, std::uint32_t address, std::uint32_t size) override;
   bool is_native(std::uint32_t pc) const override { return rom_->rom().is_native(pc); }
@@ -167,8 +183,8 @@ class Machine final : private xtensa::Environment {
 
   base::Logger log_;
   base::Tracer tracer_;
+  const MachineOptions options_;
   std::shared_ptr<const SharedRom> rom_;
-  std::optional<std::uint32_t> reset_limit_;
   MachineClock clock_;
   base::EventQueue events_;
   std::array<std::unique_ptr<xtensa::Core>, 2> cores_;  // before memory_: it invalidates their code

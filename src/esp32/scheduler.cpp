@@ -259,8 +259,13 @@ xtensa::Stop Scheduler::run_and_probe(xtensa::Core& core, std::uint64_t budget, 
   return probe(core, budget);
 }
 
-bool Scheduler::skip_idle() {
-  const Ticks next = events_.next_deadline();
+void Scheduler::archive(base::Archive& ar) {
+  ar.section("scheduler");
+  ar(spins_, short_turns_);
+}
+
+bool Scheduler::skip_idle(Ticks latest) {
+  const Ticks next = std::min(events_.next_deadline(), latest);
   if (next == kNever) return false;
   clock_.advance_to(next);
   events_.run_due(clock_.now());

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/archive.h"
 #include "base/event_queue.h"
 #include "esp32/machine_clock.h"
 #include "xtensa/core.h"
@@ -31,8 +32,9 @@ class Scheduler {
   // One turn of each runnable core, after the timers due. Returns false if no core can run before the next
   // timer or outside event; then, in warp, skip_idle() may follow.
   bool round();
-  // Warp: jumps to the next timer and fires it. False if no timer is armed at all.
-  bool skip_idle();
+  // Warp: jumps to the next timer and fires it, or, if that comes later, to `latest`. False if no timer is armed
+  // at all.
+  bool skip_idle(base::Ticks latest = base::kNever);
   // Realtime: host nanoseconds until the next timer (0 if due); kNever as ~0 if none is armed.
   std::uint64_t idle_ns();
 
@@ -42,6 +44,9 @@ class Scheduler {
   // Ends the present round as soon as the running instruction is done: a reset or a stop has been asked for.
   void interrupt_round();
 
+  // What it knows of spinning cores: turns depend on it. Between rounds.
+  void archive(base::Archive& ar);
+
   // Counts from now on. Without this no host clock is read.
   void collect_stats() { collecting_ = true; }
   const SchedulerStats& stats() const { return stats_; }
@@ -49,8 +54,8 @@ class Scheduler {
   static bool runnable(const xtensa::Core& core);
   // The number of the core whose turn it is; -1 between turns.
   int running() const { return running_ != nullptr ? static_cast<int>(running_->index()) : -1; }
-  // Called at the end of each turn of a core, at the time that it has reached, with the time at which it began.
-  // An empty one ends that for its owner.
+  // Called at the end of each turn of a core, at the time that it has reached, with the time at which it
+  // began. An empty one ends that for its owner.
   using TurnObserver = std::function<void(xtensa::Core&, base::Ticks began)>;
   void on_turn_end(const void* owner, TurnObserver observer);
 
@@ -68,6 +73,7 @@ class Scheduler {
     unsigned turns = 0;       // that it has gone round in this way
     unsigned looks_away = 0;  // turns for which it is not looked at more closely
     bool suspected = false;   // its last turn ended in a small loop
+    void archive(base::Archive& ar) { ar(pc, registers, length, turns, looks_away, suspected); }
   };
   static Spin place_of(const xtensa::Core& core);
   // Runs a turn and finds out whether the core spins.

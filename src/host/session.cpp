@@ -96,53 +96,62 @@ std::expected<void, std::string> Session::load_kernel() {
   return {};
 }
 
-std::expected<void, std::string> Session::open_machine() {
-  base::Logger log;
-  if (auto ok = open_log(log); !ok) return ok;
-  auto image = load_image(options_);
-  if (!image) return std::unexpected(image.error());
-  if (!options_.any_flash)
-    if (auto ok = image::check_bootable(*image); !ok) return ok;
-  image_ = std::move(*image);
-  const bool whole_file = image_.file && image_.file_offset == 0;
-  if (options_.persist && !whole_file)
-    return std::unexpected(
-        fmt::format("--persist: {} is not a whole flash image to write changes back to; make one "
-                    "with `espalier image merge`",
-                    image_.name));
-  if (options_.write_through && !whole_file)
-    return std::unexpected(
-        fmt::format("{} is not a whole flash image to keep changes in: make one with `espalier image merge`, "
-                    "or have it left alone (-snapshot)",
-                    image_.name));
+std::expected<std::unique_ptr<esp32::Machine>, std::string> Session::boot_machine(base::Logger log) {
   auto efuses = load_efuses(options_);
   if (!efuses) return std::unexpected(efuses.error());
-  auto rom = load_rom(options_);
-  if (!rom) return std::unexpected(rom.error());
-  auto flash = devices::FlashImage::create(image_.bytes, static_cast<std::uint32_t>(image_.bytes.size()));
-  if (!flash) return std::unexpected(fmt::format("{}: {}", image_.name, flash.error()));
-  image_.bytes = image::Bytes();  // `= {}` would keep the memory
-
-  const bool warp = options_.clock == ClockMode::kWarp;
   esp32::MachineOptions machine;
-  machine.rom = std::move(*rom);
-  machine.flash = std::move(*flash);
+  machine.rom = inputs_->rom;
+  machine.flash = inputs_->flash;
   machine.psram_size = options_.psram_size;
   machine.clock = options_.clock;
   machine.engine = options_.engine;
   machine.chip.efuses = *efuses;
   machine.chip.timer_group_watchdogs = options_.timer_group_watchdogs;
   if (options_.strapping) machine.chip.strapping = *options_.strapping;
-  if (!warp) machine.chip.random_seed = std::random_device()();
+  if (options_.clock != ClockMode::kWarp) machine.chip.random_seed = std::random_device()();
   machine.reset_limit = options_.reset_limit;
-  auto made = esp32::Machine::create(machine, std::move(log));
+  return esp32::Machine::create(machine, std::move(log));
+}
+
+std::expected<std::unique_ptr<esp32::Machine>, std::string> Session::clone_machine(base::Logger log) {
+  auto made = inputs_->snapshot->clone({.rom = inputs_->rom,
+                                        .clock = options_.clock,
+                                        .host_clock = {},
+                                        .engine = options_.engine,
+                                        .reset_limit = options_.reset_limit},
+                                       std::move(log));
+  if (!made) return std::unexpected(fmt::format("{} {}", image().name, made.error()));
+  return made;
+}
+
+std::expected<void, std::string> Session::open_machine() {
+  base::Logger log;
+  if (auto ok = open_log(log); !ok) return ok;
+  inputs_ = options_.inputs;
+  if (!inputs_) {
+    auto inputs = load_inputs(options_);
+    if (!inputs) return std::unexpected(inputs.error());
+    inputs_ = std::move(*inputs);
+  }
+  const bool whole_file = image().file && image().file_offset == 0;
+  if (options_.persist && !whole_file)
+    return std::unexpected(
+        fmt::format("--persist: {} is not a whole flash image to write changes back to; make one "
+                    "with `espalier image merge`",
+                    image().name));
+  if (options_.write_through && !whole_file)
+    return std::unexpected(
+        fmt::format("{} is not a whole flash image to keep changes in: make one with `espalier image merge`, "
+                    "or have it left alone (-snapshot)",
+                    image().name));
+  auto made = inputs_->snapshot ? clone_machine(std::move(log)) : boot_machine(std::move(log));
   if (!made) return std::unexpected(made.error());
   machine_ = std::move(*made);
   control_ = std::make_unique<debug::RunControl>(*machine_, options_.start_paused);
   started_ns_ = base::EventLoop::now_ns();
   if (options_.stats) machine_->scheduler().collect_stats();
   if (options_.write_through) {
-    auto mirror = devices::FlashMirror::open(machine_->flash(), image_.file->string());
+    auto mirror = devices::FlashMirror::open(machine_->flash(), image().file->string());
     if (!mirror) return std::unexpected(mirror.error());
     flash_mirror_ = std::move(*mirror);
   }
@@ -169,7 +178,8 @@ std::expected<void, std::string> Session::open_serial_ports() {
       port->write(bytes);
       last_output_[n] = machine_->instructions();
       if (n == 0) panic_watch_.see(bytes);
-      if (n == 0 && until_.see(bytes)) machine_->stop({esp32::Halt::Kind::kRequested, {}});
+      if (n == 0 && until_.see(bytes) && !options_.whole_turns)
+        machine_->stop({esp32::Halt::Kind::kRequested, {}});
     };
     port->on_input([this, n, &uart](std::span<const std::uint8_t> bytes) -> std::size_t {
       input_waits_[n] = !guest_idle_ && machine_->instructions() - last_output_[n] < kReactionInstructions;
@@ -198,6 +208,7 @@ std::expected<void, std::string> Session::open_network() {
   if (!network) return std::unexpected(network.error());
   network_ = std::move(*network);
   connect_network();
+  if (inputs_->snapshot && inputs_->snapshot->notes().guest_address) network_->guest_is_there();
   for (const net::Publish& publish : options_.publish)
     if (const auto port = network_->publish(publish); !port) return std::unexpected(port.error());
   return {};
@@ -344,6 +355,12 @@ const debug::Symbols* Session::symbols() {
   return symbols_.get();
 }
 
+std::expected<std::shared_ptr<const esp32::Snapshot>, std::string> Session::snapshot() {
+  return esp32::Snapshot::take(*machine_, {.program = "Espalier " ESPALIER_VERSION,
+                                           .image = image().name,
+                                           .guest_address = network_ && network_->guest_known()});
+}
+
 std::string Session::profile_summary() const {
   constexpr unsigned kFunctions = 15;
   return profile_ ? profile_->summary(kFunctions) : std::string();
@@ -403,6 +420,15 @@ void Session::sync_flash() {
   if (auto ok = flash_mirror_->sync(); !ok) machine_->log().error(base::LogArea::kDevice, "{}", ok.error());
 }
 
+// Whether what was to be waited for has come.
+bool Session::due() {
+  return until_.done() || (options_.after_seconds && machine_->clock().now() >= after_ticks());
+}
+
+base::Ticks Session::after_ticks() const {
+  return static_cast<base::Ticks>(*options_.after_seconds * static_cast<double>(base::kTicksPerSecond));
+}
+
 bool Session::congested() const {
   return std::ranges::any_of(serial_, [](const auto& port) { return port->congested(); });
 }
@@ -432,13 +458,13 @@ std::uint64_t Session::advance(bool quiet) {
           // What has come from outside by now comes first, then the time is skipped.
           if (!quiet) return 0;
           quiet = false;
-          if (machine_->skip_idle()) break;
+          if (machine_->skip_idle(options_.after_seconds ? after_ticks() : base::kNever)) break;
         }
         return idle_time();
       case esp32::Machine::Progress::kStopped:
         return 0;
     }
-    if (!control_->running() || base::EventLoop::now_ns() - began >= kHostInterval) return 0;
+    if (!control_->running() || due() || base::EventLoop::now_ns() - began >= kHostInterval) return 0;
   }
 }
 
@@ -447,7 +473,11 @@ std::uint64_t Session::idle_time() {
   const bool watched = options_.stats || deadline_ns_ != 0;
   const std::uint64_t now = watched ? base::EventLoop::now_ns() : 0;
   if (options_.stats) slept_since_ns_ = now;
-  const std::uint64_t limit = until_deadline(now);
+  std::uint64_t limit = until_deadline(now);
+  if (options_.after_seconds && options_.clock == ClockMode::kRealtime) {
+    const base::Ticks present = machine_->clock().now(), end = after_ticks();
+    limit = std::min(limit, present >= end ? 0 : base::ns_from_ticks(end - present) + 1);
+  }
   return options_.clock == ClockMode::kWarp ? limit : std::min(machine_->idle_ns(), limit);
 }
 
@@ -466,7 +496,7 @@ bool Session::offer_input(bool idle) {
 }
 
 Session::End Session::ended() {
-  if (until_.done()) return End::kDone;
+  if (due()) return End::kDone;
   if (leaving_) return End::kLeft;
   if (machine_->halted()) return End::kHalted;
   if (control_->state() == debug::RunState::kShutdown) return End::kShutDown;
@@ -484,7 +514,7 @@ std::expected<void, std::string> Session::close() {
   for (auto& port : serial_) port->drain(kDrainTime);
   if (flash_mirror_) return flash_mirror_->sync();
   if (!options_.persist) return {};
-  return devices::write_back(machine_->flash(), image_.file->string());
+  return devices::write_back(machine_->flash(), image().file->string());
 }
 
 std::string Session::stats() const {

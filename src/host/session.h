@@ -20,6 +20,8 @@
 #include "debug/vcd.h"
 #include "devices/flash_persist.h"
 #include "esp32/machine.h"
+#include "esp32/snapshot.h"
+#include "host/boot_inputs.h"
 #include "host/console_watch.h"
 #include "host/perf_map.h"
 #include "host/session_options.h"
@@ -83,6 +85,8 @@ class Session {
   void stop_gdb();
   // nullptr: none.
   const debug::GdbServer* gdb() const { return gdb_.get(); }
+  // The machine as it is now, for clones. Between calls of advance().
+  std::expected<std::shared_ptr<const esp32::Snapshot>, std::string> snapshot();
   // The next of --until that has not appeared; empty if all have.
   std::string missing() const { return until_.missing(); }
   // What --profile prints beside its file; empty without one.
@@ -95,6 +99,9 @@ class Session {
   using Result = std::expected<T, std::string>;
 
   Result<void> open_machine();
+  Result<std::unique_ptr<esp32::Machine>> boot_machine(base::Logger log);
+  Result<std::unique_ptr<esp32::Machine>> clone_machine(base::Logger log);
+  const image::FlashImage& image() const { return inputs_->image; }
   Result<void> open_log(base::Logger& log);
   Result<void> load_kernel();
   Result<void> open_serial_ports();
@@ -111,6 +118,8 @@ class Session {
   std::string elf_path() const;
   const debug::Symbols* symbols();
   void connect_network();
+  bool due();
+  base::Ticks after_ticks() const;
   bool congested() const;
   void sync_flash();
   bool offer_input(bool idle);
@@ -120,7 +129,7 @@ class Session {
   base::EventLoop& loop_;
   SessionOptions options_;
   ConsoleWatch until_;
-  image::FlashImage image_;
+  std::shared_ptr<const BootInputs> inputs_;
   std::unique_ptr<PerfMap> perf_map_;
   std::shared_ptr<std::FILE> log_file_;
   std::unique_ptr<esp32::Machine> machine_;

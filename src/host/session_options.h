@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,12 +23,15 @@ namespace espalier::host {
 enum class NetMode : std::uint8_t { kUser, kTap, kNone };
 using devices::MacAddress;
 using esp32::ClockMode;
+struct BootInputs;
 
 struct SessionOptions {
   std::string name;  // by which monitors call the machine; empty: none
-  // Exactly one of the two: a flash image or build folder, or the built-in guest.
+  // Exactly one of the two: a flash image, build folder or snapshot, or the built-in guest.
   std::string image;
   bool demo = false;
+  // What has been loaded for these options already (load_inputs()); null: open() does it.
+  std::shared_ptr<const BootInputs> inputs;
 
   std::vector<net::Publish> publish;
   NetMode net = NetMode::kUser;
@@ -39,6 +43,7 @@ struct SessionOptions {
       base::SerialSpec{.kind = base::SerialSpec::Kind::kStdio}};  // UART0 to UART2
 
   std::vector<std::string> until;         // texts that UART0 is to show, in this order
+  std::optional<double> after_seconds;    // the same of the guest's time: it is met then
   std::optional<double> timeout_seconds;  // of host time; greater than 0
 
   ClockMode clock = ClockMode::kRealtime;
@@ -58,10 +63,14 @@ struct SessionOptions {
   std::string log_file;          // of the machine's log; empty: standard error
   std::string kernel;            // ELF whose segments are loaded and whose entry PRO_CPU starts at
   std::optional<std::uint32_t> reset_limit;  // stop when the chip resets for this many-and-first time
-  bool start_paused = false;                 // until RunControl::resume()
-  std::optional<debug::GdbAddress> gdb;      // where a debugger may connect
-  bool stats = false;                        // print RunStats to standard error at the end
-  bool perf_map = false;                     // tell `perf` of translated code
+  // --until is met at the end of the turn in which it appears, not at once: a snapshot taken then goes on as
+  // the machine would have.
+  bool whole_turns = false;
+  std::string snapshot_file;             // where the machine is saved when that has happened; empty: nowhere
+  bool start_paused = false;             // until RunControl::resume()
+  std::optional<debug::GdbAddress> gdb;  // where a debugger may connect
+  bool stats = false;                    // print RunStats to standard error at the end
+  bool perf_map = false;                 // tell `perf` of translated code
   debug::TraceOptions trace;
   std::string vcd;      // file; empty: no waveform
   std::string profile;  // the program's ELF file; empty: no profile

@@ -329,6 +329,12 @@ void SlirpNetwork::repeat_syns() {
   arm_syn_timer();
 }
 
+void SlirpNetwork::guest_is_there() {
+  link_up_ = true;
+  guest_known_ = true;
+  changed_ = true;
+}
+
 void SlirpNetwork::guest_down() {
   outbound_.clear();
   inbound_.clear();

@@ -55,6 +55,10 @@ class SlirpNetwork final : public EthernetPeer {
   // The MAC at the other end (or what stands between); nullptr for none. Nothing is called on it after the
   // network's end, nor on the network after the port has got another one.
   void attach(EthernetPort* port);
+  // Whether the guest has used its address, which published ports wait for.
+  bool guest_known() const { return guest_known_; }
+  // It has: a machine that goes on from a saved state has been up for long.
+  void guest_is_there();
   // Leads a port of the host to one of the guest's. Returns the host's port (which one, if 0 was asked for),
   // or one line that names the port and what is wrong. Connections that arrive before the guest has its
   // address wait.

@@ -17,7 +17,7 @@ demo:
 bench:
 	tools/install-deps build
 	cmake --preset release
-	cmake --build --preset release --target espalier bench_native http_load
+	cmake --build --preset release --target espalier bench_native
 	bench/bench.py $(ARGS)
 
 # One more name, for scripts that ask for QEMU's image: make image TAGS="espalier:latest esp-qemu:latest".

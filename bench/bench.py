@@ -50,7 +50,6 @@ class Bench:
     def __init__(self, options, scratch):
         self.options = options
         self.program = options.build / 'espalier'
-        self.load_program = options.build / 'bench/load/http_load'
         self.firmware = pathlib.Path(os.environ.get('ESPALIER_FIRMWARE') or
                                      pathlib.Path.home() / '.cache/espalier/firmware')
         wanted = options.engines.split(',')
@@ -212,11 +211,11 @@ class Bench:
         rss = {}
 
         def latency(engine):
-            report = machines.served(engine, self.load_program, 1, seconds, image)
-            return report['latency_us']['median'] * 1e-6, report
+            report = machines.served(engine, self.program, 1, seconds, image)
+            return report['latency_us']['p50'] * 1e-6, report
 
         def rate(engine):
-            report = machines.served(engine, self.load_program, many, seconds, image)
+            report = machines.served(engine, self.program, many, seconds, image)
             rss[engine.name] = report['rss']
             return report['per_second'], report
 

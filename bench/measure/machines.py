@@ -103,15 +103,15 @@ def first_answer(engine, image=None, path='/hello'):
         return time.monotonic() - guest.started, guest.cpu()
 
 
-def served(engine, load_program, connections, seconds, image=None, path='/hello'):
-    """What the load client reports of `connections` that ask for `path` over and over; with it "rss", the guest
+def served(engine, program, connections, seconds, image=None, path='/hello'):
+    """What `espalier load` (of `program`) reports of `connections` that ask for `path` over and over; with it "rss", the guest
     process's memory in MiB, and "cpu", its share of one core."""
     port = free_port()
     with Guest(engine.command(image, publish=(port, 80))) as guest:
         http_get(port, path)
         before, cpu = time.monotonic(), guest.cpu()
-        load = subprocess.Popen([load_program, '-c', str(connections), '-s', str(seconds),
-                                 f'127.0.0.1:{port}{path}'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        load = subprocess.Popen([program, 'load', '-c', str(connections), '-d', str(seconds), '--json', '-',
+                                 f'http://127.0.0.1:{port}{path}'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         while load.poll() is None:
             guest.run_for(0.02)  # a console that nobody reads would make the guest wait
         said, complaints = load.communicate()

@@ -42,6 +42,11 @@ int main(int argc, char** argv) {
            "{\"execute\":\"qmp_capabilities\"}\n{\"execute\":\"human-monitor-command\",\"arguments\":"
            "{\"command-line\":\"x/4xw 0\\n\",\"cpu-index\":1}}[\xff"));
 
+  seed("http_response", "length", test::bytes_of("\x05HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"));
+  seed("http_response", "chunks",
+       test::bytes_of("\x07HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: x, chunked\r\n"
+                      "Connection: close\r\n\r\n5;a=b\r\nhello\r\n0\r\nA: b\r\n\r\n"));
+
   Bytes table = partition_table_bytes(test::make_table());
   table.resize(6 * kPartitionEntrySize);
   table.insert(table.begin(), 1);

@@ -10,6 +10,7 @@
 #include "base/event_loop.h"
 #include "cli/exit_code.h"
 #include "cli/load_options.h"
+#include "cli/load_sweep_command.h"
 #include "cli/validators.h"
 #include "host/signal_watch.h"
 #include "image/file.h"
@@ -106,7 +107,11 @@ void add_load_command(CLI::App& app, Action& action) {
   command->add_option("--hdr", arguments->hdr_file,
                       "Write the latencies, in milliseconds, as HdrHistogram's tools do (.hgrm)");
   command->add_flag("--allow-errors", arguments->allow_errors, "Exit 0 also where requests failed");
-  command->callback([arguments, &action] { action = [arguments] { return load_targets(*arguments); }; });
+  add_load_sweep_command(*command, action);
+  // CLI11 calls this after the subcommand's own.
+  command->callback([arguments, &action] {
+    if (!action) action = [arguments] { return load_targets(*arguments); };
+  });
 }
 
 }  // namespace espalier::cli

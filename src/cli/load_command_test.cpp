@@ -87,6 +87,11 @@ TEST(LoadCommand, BadUsageIsOneLine) {
   expect_refused({"http://127.0.0.1:80/", "--rate", "-1"}, "rate");
   expect_refused({"http://127.0.0.1:80/", "--path", "hello"}, "does not begin with /");
   expect_refused({"http://127.0.0.1:80/", "-c", "900000", "-n", "1"}, "ulimit -n");
+  expect_refused({"sweep"}, "give an image, or --demo");
+  expect_refused({"sweep", "x", "--demo"}, "give an image, or --demo");
+  expect_refused({"sweep", "--demo", "-n", "1,x"}, "x");
+  expect_refused({"sweep", "--demo", "--compare", "renode"}, "renode");
+  expect_refused({"sweep", "/no/such/image", "--out", testing::TempDir()}, "/no/such/image: not found");
 }
 
 }  // namespace

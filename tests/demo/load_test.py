@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
-"""`espalier load` against the demo guest.
+"""`espalier load` and `espalier load sweep` against the demo guest.
 
 usage: load_test.py ESPALIER
 """
+import csv
 import json
+import pathlib
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
+import xml.etree.ElementTree
 
 
 def free_port():
@@ -61,6 +65,33 @@ class Load(unittest.TestCase):
         done = load(f'http://127.0.0.1:{self.ports[0]}/nothing', '-n', 5, '-c', 1)
         self.assertEqual(done.returncode, 1)
         self.assertIn('status 404 5', done.stdout)
+
+    def test_sweep(self):
+        with tempfile.TemporaryDirectory() as folder:
+            done = load('sweep', '--demo', '-n', '1,3', '--rates', '50,100', '-d', 1, '--out', folder,
+                        '--base-port', free_port_range(3))
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            folder = pathlib.Path(folder)
+            rows = list(csv.DictReader((folder / 'sweep.csv').read_text().splitlines()))
+            self.assertEqual([(row['devices'], row['rate'], row['answered'], row['failed']) for row in rows],
+                             [('1', '50', '50', '0'), ('1', '100', '100', '0'),
+                              ('3', '50', '50', '0'), ('3', '100', '100', '0')])
+            self.assertTrue(all(float(row['memory_mib']) > 1 for row in rows))
+            self.assertEqual(len(json.loads((folder / 'sweep.json').read_text())['rows']), 4)
+            xml.etree.ElementTree.parse(folder / 'sweep.svg')
+
+
+def free_port_range(count):
+    """The first of so many ports that are free."""
+    for base in range(21000, 60000, 97):
+        try:
+            for port in range(base, base + count):
+                with socket.socket() as probe:
+                    probe.bind(('127.0.0.1', port))
+            return base
+        except OSError:
+            pass
+    raise RuntimeError('no free ports')
 
 
 if __name__ == '__main__':

@@ -8,6 +8,7 @@ namespace {
 
 constexpr unsigned kHosts = 16;
 constexpr std::uint32_t ANA_CONFIG_REG = 0x44;
+constexpr std::uint8_t kRfpll = 0x62;  // host 1
 constexpr std::uint32_t WRITE = 1u << 24, BUSY = 1u << 25;
 
 constexpr Reg kRegisters[] = {{0, 0, 0xffffffff, kHosts}, {ANA_CONFIG_REG}};
@@ -23,6 +24,7 @@ constexpr Status kStatus[] = {
     {RegI2c::kBbpll, 6, 0x03},  // OR_LOCK1, OR_LOCK2
     {RegI2c::kBbpll, 7, 0x40},  // OR_CAL_END
     {RegI2c::kApll, 3, 0x80},   // OR_CAL_END
+    {kRfpll, 7, 0x80},          // polled by the PHY library of ESP-IDF v5.1.3 ("pll_cal exceeds 2ms")
 };
 
 // Reset values that ESP-IDF's clk_tree_ll.h states for the PLL (BBPLL_*_VAL).

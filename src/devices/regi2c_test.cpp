@@ -35,6 +35,12 @@ TEST_F(RegI2cTest, CalibrationsAreDone) {
   EXPECT_EQ(bus.read(0xc4), 0xffffffffu);
 }
 
+// The PHY library writes the register's other bits before it waits.
+TEST_F(RegI2cTest, TheRadiosPllIsCalibratedAfterItsRegisterWasWritten) {
+  bus.write_byte(1, 0x62, 7, 0x05);
+  EXPECT_EQ(command_read(1, 0x62, 7), 0x85u);
+}
+
 TEST_F(RegI2cTest, TellsOfWrites) {
   unsigned seen = 0;
   bus.on_write = [&](unsigned host, std::uint8_t block, std::uint8_t reg, std::uint8_t data) {

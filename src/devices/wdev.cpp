@@ -9,7 +9,11 @@ constexpr std::uint32_t WDEV_RND_REG = Wdev::kRandomRegister - Wdev::kBase;
 // Receive DMA: firmware sets bit 0 to have the descriptor list read again, and waits until it is clear.
 constexpr std::uint32_t kReceiveControl = 0x84;
 
-constexpr Reg kRegisters[] = {{WDEV_RND_REG, 0, 0}, {kReceiveControl, 0, 0xfffffffe}};
+// Firmware sets bit 1 to start the MAC, and waits until bit 0 is set (ESP-IDF v5.1.3's hal_init).
+constexpr std::uint32_t kStart = 0xd24;
+
+constexpr Reg kRegisters[] = {
+    {WDEV_RND_REG, 0, 0}, {kReceiveControl, 0, 0xfffffffe}, {kStart, 1, 0xfffffffe}};
 
 }  // namespace
 

@@ -44,6 +44,15 @@ TEST(WdevTest, OtherRegistersRemember) {
   EXPECT_EQ(wdev.read(0x84), 2u);
 }
 
+TEST(WdevTest, TheMacHasStartedWhenItIsAsked) {
+  testing::Bench bench;
+  Wdev wdev(SeededRandom(1), bench.context());
+  wdev.write(0xd24, wdev.read(0xd24) | 2);
+  EXPECT_EQ(wdev.read(0xd24), 3u);
+  wdev.write(0xd24, 0);
+  EXPECT_EQ(wdev.read(0xd24), 1u);
+}
+
 TEST(SeededRandomTest, ArchiveContinuesTheSequence) {
   SeededRandom a(7);
   a();

@@ -38,13 +38,13 @@ constexpr Symbol kFunctions[] = {
 
 // The native groups, one file each in rom/native.
 std::vector<std::span<const NativeFunction>> native_groups() {
-  return {string_natives(), integer_natives(), float_natives(),  stdlib_natives(),
-          crc_natives(),    md5_natives(),     crypto_natives(), inflate_natives()};
+  return {string_natives(), integer_natives(), float_natives(),   stdlib_natives(), crc_natives(),
+          md5_natives(),    crypto_natives(),  inflate_natives(), radio_natives()};
 }
 
 // The radio's ROM functions (ESP-IDF: rom_phy..., rom_pbus... and their like) lie in one piece. There is no
-// radio here: what is not needed for anything else does nothing and returns 0, so that firmware that starts
-// Wi-Fi goes on.
+// radio here: what is not needed for anything else, nor in native/radio.cpp, does nothing and returns 0, so
+// that firmware that starts Wi-Fi goes on.
 constexpr std::uint32_t kRadioBegin = 0x40002f6c, kRadioEnd = 0x40006674;
 void no_radio(Call& call) {
   call.ret(0);

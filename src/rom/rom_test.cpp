@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <fstream>
 #include <set>
 #include <string>
@@ -188,7 +189,31 @@ TEST_F(Calls, AFaultInANativeFunctionIsTheGuestsException) {
 
 // The radio's functions answer that there is nothing.
 TEST_F(Calls, RadioFunctionsReturnZero) {
-  EXPECT_EQ(machine_.call("rom_mhz2ieee", {1, 2, 3}), 0);
+  EXPECT_EQ(machine_.call("rom_set_channel_freq", {1, 2, 3}), 0);
+}
+
+// ESP-IDF's PHY library calls by the table that phy_get_romfuncs() hands out.
+TEST_F(Calls, TheTableOfRadioFunctionsHasThoseThatAnswer) {
+  machine_.initialise();
+  const auto entry = [&](std::uint32_t index) {
+    constexpr std::uint32_t kTable = 0x3ffae0c4;  // g_phyFuns_instance
+    std::uint32_t address;
+    std::memcpy(&address, machine_.bytes(kTable + index * 4, 4).data(), 4);
+    return address;
+  };
+  EXPECT_EQ(entry(27), symbol_address("rom_mhz2ieee"));
+  EXPECT_EQ(entry(41), symbol_address("rom_i2c_readReg_Mask"));
+}
+
+TEST_F(Calls, Mhz2ieeeNumbersTheChannels) {
+  constexpr std::uint32_t k2Ghz = 0x80;
+  EXPECT_EQ(machine_.call("rom_mhz2ieee", {2412, k2Ghz}), 1);
+  EXPECT_EQ(machine_.call("rom_mhz2ieee", {2472, k2Ghz}), 13);
+  EXPECT_EQ(machine_.call("rom_mhz2ieee", {2472, 0}), 13);
+  EXPECT_EQ(machine_.call("rom_mhz2ieee", {2484, k2Ghz}), 14);
+  EXPECT_EQ(machine_.call("rom_mhz2ieee", {2484, 0}), 14);
+  EXPECT_EQ(machine_.call("rom_mhz2ieee", {2532, k2Ghz}), 16);
+  EXPECT_EQ(machine_.call("rom_mhz2ieee", {5180, 0}), 255);
 }
 
 // --- ROM files ---

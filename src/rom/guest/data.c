@@ -65,10 +65,11 @@ void rom_init_xtos(void);
 void rom_init_time_zone(void);
 
 /* The table of radio functions that phy_get_romfuncs() hands out. There is no radio: all are the same one, which does
-   nothing. */
-enum { kPhyFunctions = 107 };
+   nothing, but for two that the PHY library of ESP-IDF v5.1.3 needs an answer of: it aborts where a frequency is channel
+   0 and reports each PLL that does not say that it is calibrated. (Places: the chip's table.) */
+enum { kPhyFunctions = 107, kMhz2ieee = 27, kI2cReadRegMask = 41 };
 extern const void *g_phyFuns_instance[], **rom_phyFuns;
-extern const char rom_at_radio[];
+extern const char rom_at_radio[], rom_at_mhz2ieee[], rom_at_i2c_readReg_Mask[];
 const void **phy_get_romfuncs(void) { return rom_phyFuns; }
 
 static void clear(uint32_t from, uint32_t to) {
@@ -89,6 +90,8 @@ void rom_init_data(void) {
   clear(0x3ffae080, 0x3ffae0c0); /* newlib's locks, environ, _global_impure_ptr */
   rom_phyFuns = g_phyFuns_instance;
   for (unsigned i = 0; i < kPhyFunctions; ++i) g_phyFuns_instance[i] = rom_at_radio;
+  g_phyFuns_instance[kMhz2ieee] = rom_at_mhz2ieee;
+  g_phyFuns_instance[kI2cReadRegMask] = rom_at_i2c_readReg_Mask;
   clear(0x3ffae290, 0x3ffae6e0); /* dummy_len_plus and what follows */
   g_rom_flashchip = (esp_rom_spiflash_chip_t){
       .device_id = 0x1540ef, /* a Winbond W25Q16 */

@@ -18,5 +18,6 @@ std::span<const NativeFunction> crc_natives();      // CRC 8, 16, 32, adler
 std::span<const NativeFunction> md5_natives();      // MD5
 std::span<const NativeFunction> crypto_natives();   // SHA, HMAC, AES, RC4
 std::span<const NativeFunction> inflate_natives();  // miniz's tinfl
+std::span<const NativeFunction> radio_natives();    // what of the radio's needs no radio
 
 }  // namespace espalier::rom

@@ -1,4 +1,5 @@
-// What QMP understands and answers, as a JSON Schema (qmp.schema.json), and a check against it.
+// What QMP understands and answers, as a JSON Schema (qmp.schema.json), and what is wrong with arguments by
+// it.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -6,22 +7,19 @@
 #include <string>
 #include <string_view>
 
+#include "base/json_schema.h"
+
 namespace espalier::host {
 
-using Json = nlohmann::ordered_json;
+using base::Json;
 
 // qmp.schema.json, as it was built in.
 std::string_view qmp_schema_text();
 // The same, parsed once.
-const Json& qmp_schema();
-
-// Where `value` is not what `schema` says, in a line; nothing where it is. Understood are type, const, enum,
-// properties, required, additionalProperties (true, false), items, minimum, maximum, oneOf, and $ref to
-// places of `root`; that is all that qmp.schema.json uses, and anything else is reported.
-std::optional<std::string> schema_violation(const Json& root, const Json& schema, const Json& value);
+const base::JsonSchema& qmp_schema();
 
 // What is wrong with an object of arguments by a command's schema (its "arguments"), in QEMU's words where it
 // has any.
-std::optional<std::string> argument_error(const Json& root, const Json& schema, const Json& arguments);
+std::optional<std::string> argument_error(const Json& schema, const Json& arguments);
 
 }  // namespace espalier::host

@@ -97,8 +97,7 @@ std::expected<QmpAnswer, QmpError> QmpSession::dispatch(const Json& request) {
   const auto command = commands_.find(name);
   if (command == commands_.end())
     return error(kNotFound, fmt::format("The command {} has not been found", name));
-  const Json& schema = qmp_schema();
-  if (const auto what = argument_error(schema, schema["commands"][name]["arguments"], arguments))
+  if (const auto what = argument_error(qmp_schema().root()["commands"][name]["arguments"], arguments))
     return error(kGeneric, *what);
   return command->second(arguments);
 }

@@ -4,8 +4,6 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
@@ -17,6 +15,7 @@
 #include "base/serial_kinds.h"
 #include "base/tcp_socket.h"
 #include "base/telnet.h"
+#include "base/unix_socket.h"
 
 namespace espalier::base {
 
@@ -183,43 +182,12 @@ std::expected<std::unique_ptr<SerialBackend>, std::string> open_tcp_serial(Event
 
 std::expected<std::unique_ptr<SerialBackend>, std::string> open_unix_serial(EventLoop& loop,
                                                                             const SerialSpec& spec) {
-  const auto failed = [&](std::string_view why) {
-    return std::unexpected(fmt::format("serial: cannot listen on unix:{}: {}", spec.path, why));
-  };
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (spec.path.size() >= sizeof address.sun_path) {
-    return failed(fmt::format("the path is longer than {} bytes", sizeof address.sun_path - 1));
-  }
-  std::memcpy(address.sun_path, spec.path.c_str(), spec.path.size());
-  const auto* const generic = reinterpret_cast<const sockaddr*>(&address);
-  if (spec.connect) {
-    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, generic, sizeof address) != 0) {
-      const int error = errno;
-      if (fd >= 0) close(fd);
-      return std::unexpected(
-          fmt::format("serial: cannot connect to unix:{}: {}", spec.path, std::strerror(error)));
-    }
-    return connected(loop, spec, fd);
-  }
-  struct stat st {};
-  if (lstat(spec.path.c_str(), &st) == 0) {
-    if (!S_ISSOCK(st.st_mode)) return failed("the file exists and is no socket");
-    // Left over from a process that was killed, or somebody's?
-    const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    const bool refused = probe >= 0 && connect(probe, generic, sizeof address) != 0 && errno == ECONNREFUSED;
-    if (probe >= 0) close(probe);
-    if (!refused) return failed("another program listens there");
-    unlink(spec.path.c_str());
-  }
-  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0 || bind(fd, generic, sizeof address) != 0 || listen(fd, 8) != 0) {
-    const int error = errno;
-    if (fd >= 0) close(fd);
-    return failed(std::strerror(error));
-  }
-  return listening(loop, spec, fd, "unix:" + spec.path, spec.path);
+  const auto fd = spec.connect ? connect_unix(spec.path) : listen_unix(spec.path);
+  if (!fd)
+    return std::unexpected(fmt::format("serial: cannot {} unix:{}: {}",
+                                       spec.connect ? "connect to" : "listen on", spec.path, fd.error()));
+  if (spec.connect) return connected(loop, spec, *fd);
+  return listening(loop, spec, *fd, "unix:" + spec.path, spec.path);
 }
 
 }  // namespace espalier::base

@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <optional>
 
+#include "base/log_names.h"
+
 namespace espalier::base {
 namespace {
 
@@ -20,12 +22,18 @@ std::optional<unsigned> find(const std::array<std::string_view, N>& names, std::
 
 void to_stderr(LogLevel level, LogArea area, std::string_view message) {
   // One write, so that lines of several machines do not mix.
-  const std::string line = fmt::format("espalier: {} [{}] {}\n", kLevelNames[static_cast<std::size_t>(level)],
-                                       kAreaNames[static_cast<std::size_t>(area)], message);
+  const std::string line = fmt::format("espalier: {} [{}] {}\n", name_of(level), name_of(area), message);
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
 }  // namespace
+
+std::string_view name_of(LogLevel level) {
+  return kLevelNames[static_cast<std::size_t>(level)];
+}
+std::string_view name_of(LogArea area) {
+  return kAreaNames[static_cast<std::size_t>(area)];
+}
 
 Logger::Logger() : Logger(to_stderr) {}
 Logger::Logger(Sink sink) : sink_(std::move(sink)) {}

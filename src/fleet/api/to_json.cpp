@@ -1,0 +1,116 @@
+#include "fleet/api/to_json.h"
+
+#include <string>
+
+namespace espalier::fleet::api {
+
+namespace {
+
+constexpr double kSecond = 1e9;  // in nanoseconds
+
+Json time_or_null(double time) {
+  return time == 0 ? Json(nullptr) : Json(time);
+}
+
+Json text_or_null(const std::string& text) {
+  return text.empty() ? Json(nullptr) : Json(text);
+}
+
+double seconds(std::uint64_t ns) {
+  return static_cast<double>(ns) / kSecond;
+}
+
+Json to_json(const DeviceStats& device) {
+  return {{"name", device.name},
+          {"group", device.group},
+          {"state", name_of(device.state)},
+          {"ready", device.ready},
+          {"instructions", device.instructions},
+          {"mips", device.mips},
+          {"cpu_seconds", seconds(device.cpu_ns)},
+          {"cpu_share", device.cpu_share},
+          {"resets", device.resets},
+          {"panics", device.panics},
+          {"restarts", device.restarts},
+          {"frames_in", device.frames_in},
+          {"frames_out", device.frames_out},
+          {"console_bytes", device.console_bytes},
+          {"up_seconds", seconds(device.up_ns)}};
+}
+
+Json to_json(const WorkerStats& worker) {
+  return {{"devices", worker.devices},
+          {"cpu_seconds", seconds(worker.cpu_ns)},
+          {"polls", worker.polls},
+          {"advances", worker.advances}};
+}
+
+}  // namespace
+
+Json to_json(const FleetInfo& info) {
+  Json groups = Json::array();
+  for (const GroupInfo& group : info.groups)
+    groups.push_back({{"name", group.name}, {"source", group.source}, {"count", group.count}});
+  return {{"name", info.name},       {"net", info.net},         {"pid", info.pid},
+          {"started", info.started}, {"workers", info.workers}, {"groups", std::move(groups)},
+          {"states", info.states},   {"ready", info.ready},     {"going_down", info.going_down}};
+}
+
+Json to_json(const DeviceInfo& device) {
+  Json ports = Json::array();
+  for (const net::Publish& port : device.ports)
+    ports.push_back({{"address", port.address},
+                     {"host_port", port.host_port},
+                     {"guest_port", port.guest_port},
+                     {"protocol", port.udp ? "udp" : "tcp"}});
+  return {{"name", device.name},
+          {"group", device.group},
+          {"ordinal", device.ordinal},
+          {"mac", device.mac},
+          {"hostname", device.hostname},
+          {"ports", std::move(ports)},
+          {"state", name_of(device.state)},
+          {"ready", device.ready},
+          {"restart", name_of(device.restart)},
+          {"restarts", device.restarts},
+          {"exit_reason", text_or_null(device.exit_reason)},
+          {"created", device.created},
+          {"started", time_or_null(device.started)},
+          {"ended", time_or_null(device.ended)}};
+}
+
+Json to_json(const FleetStats& stats) {
+  Json workers = Json::array();
+  for (const WorkerStats& worker : stats.workers) workers.push_back(to_json(worker));
+  Json devices = Json::array();
+  for (const DeviceStats& device : stats.devices) devices.push_back(to_json(device));
+  return {{"states", stats.states},
+          {"ready", stats.ready},
+          {"instructions", stats.instructions},
+          {"mips", stats.mips},
+          {"resets", stats.resets},
+          {"panics", stats.panics},
+          {"restarts", stats.restarts},
+          {"frames_in", stats.frames_in},
+          {"frames_out", stats.frames_out},
+          {"resident_bytes", stats.resident_bytes},
+          {"cpu_seconds", seconds(stats.cpu_ns)},
+          {"mappings", stats.mappings},
+          {"up_seconds", seconds(stats.up_ns)},
+          {"workers", std::move(workers)},
+          {"devices", std::move(devices)}};
+}
+
+Json to_json(const Event& event) {
+  return {{"id", event.id},
+          {"time", event.time},
+          {"kind", name_of(event.kind)},
+          {"device", text_or_null(event.device)},
+          {"detail", event.detail}};
+}
+
+std::string text_of(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace espalier::fleet::api

@@ -37,9 +37,10 @@ TEST(Endpoint, WrongOnesAreNamed) {
 TEST(Endpoint, WarnsOfWhatOthersReachAndOfThatOnly) {
   EXPECT_EQ(exposure_warning(*parse_endpoint("8080")), "");
   EXPECT_EQ(exposure_warning(*parse_endpoint("/tmp/x")), "");
-  EXPECT_EQ(exposure_warning(*parse_endpoint("0.0.0.0:8080")),
-            "the control API is open to other machines at 0.0.0.0:8080; whoever has its token, which travels "
-            "unencrypted, rules this one");
+  EXPECT_EQ(
+      exposure_warning(*parse_endpoint("0.0.0.0:8080")),
+      "the control API, whose token travels unencrypted, is open to other machines at 0.0.0.0:8080; whoever "
+      "reaches it rules this one");
 }
 
 TEST(Endpoint, TokensAreTheFirstLineOfAFile) {

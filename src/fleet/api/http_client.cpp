@@ -13,6 +13,7 @@
 #include <boost/beast/http.hpp>
 #include <boost/beast/websocket.hpp>
 #include <condition_variable>
+#include <limits>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -47,14 +48,15 @@ std::expected<SocketStream, std::string> connect_to(asio::io_context& io, const 
   return socket;
 }
 
-// Runs one operation to its end.
+// Runs one operation to its end, and not what is left of timers behind it.
 template <class Start>
 Code wait_for(asio::io_context& io, Start start) {
-  Code result = asio::error::would_block;
+  std::optional<Code> result;
   start([&result](Code error, auto...) { result = error; });
   io.restart();
-  io.run();
-  return result;
+  while (!result && io.run_one() != 0) {
+  }
+  return result.value_or(asio::error::operation_aborted);
 }
 
 std::string host_of(const Endpoint& endpoint) {
@@ -109,7 +111,7 @@ std::expected<Answer, std::string> Client::request(std::string_view method, std:
       wait_for(io, [&](auto done) { http::async_write(*socket, request, std::move(done)); });
   beast::flat_buffer buffer;
   http::response_parser<http::string_body> parser;
-  parser.body_limit(boost::none);
+  parser.body_limit(std::numeric_limits<std::uint64_t>::max());
   if (method == "HEAD") parser.skip(true);
   socket->expires_after(timeout_);
   const Code error =
@@ -129,7 +131,7 @@ std::expected<Answer, std::string> Client::stream(std::string_view target, OnByt
   request.keep_alive(false);
   beast::flat_buffer buffer;
   http::response_parser<http::buffer_body> parser;
-  parser.body_limit(boost::none);
+  parser.body_limit(std::numeric_limits<std::uint64_t>::max());
   socket->expires_after(timeout_);
   Code error = wait_for(io, [&](auto done) { http::async_write(*socket, request, std::move(done)); });
   if (!error)

@@ -15,6 +15,7 @@
 #include "fleet/api/http_client.h"
 #include "fleet/api/openapi.h"
 #include "fleet/api/testing/described_client.h"
+#include "fleet/api/testing/eventually.h"
 #include "fleet/api/testing/fake_control.h"
 #include "fleet/api/testing/raw_client.h"
 #include "fleet/api/to_json.h"
@@ -26,19 +27,12 @@ using namespace std::chrono_literals;
 using ::testing::AllOf;
 using testing::DescribedClient;
 using ::testing::Each;
+using testing::eventually;
 using testing::FakeControl;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using testing::RawClient;
 using ::testing::StartsWith;
-
-bool eventually(const std::function<bool()>& condition) {
-  for (int i = 0; i < 2000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(5ms);
-  }
-  return condition();
-}
 
 class FleetApi : public ::testing::Test {
  protected:
@@ -485,9 +479,10 @@ TEST(OpenApi, ExamplesFitTheirSchemas) {
             << where << " " << name;
         ++examples;
       }
-    if (at.is_object() && at.contains("$ref"))
+    if (at.is_object() && at.contains("$ref")) {
       EXPECT_TRUE(openapi().root().contains(Json::json_pointer(at["$ref"].get<std::string>().substr(1))))
           << where << " " << at["$ref"];
+    }
     if (at.is_structured())
       for (const auto& [key, value] : at.items()) visit(value, where + "/" + key);
   };

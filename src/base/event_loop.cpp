@@ -96,6 +96,7 @@ int EventLoop::wait(epoll_event* events, int capacity, std::uint64_t timeout_ns)
 bool EventLoop::poll(std::uint64_t timeout_ns) {
   // By index, as a hook may create further ones.
   for (std::size_t i = 0; i < hooks_.size(); ++i) hooks_[i]->callback_();  // NOLINT(modernize-loop-convert)
+  if (!deferred_.empty()) run_deferred();
   if (always_ready_count_ != 0) timeout_ns = 0;
   if (timeout_ns != 0 && !timers_.empty()) {
     const std::uint64_t now = now_ns();
@@ -127,6 +128,18 @@ bool EventLoop::poll(std::uint64_t timeout_ns) {
   happened |= run_always_ready();
   happened |= fire_timers();
   return happened;
+}
+
+void EventLoop::run_deferred() {
+  // What the callbacks request is for the next time.
+  const std::size_t count = deferred_.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    Deferred* const due = std::exchange(deferred_[i], nullptr);
+    if (due == nullptr) continue;
+    due->requested_ = false;
+    due->callback_();
+  }
+  deferred_.erase(deferred_.begin(), deferred_.begin() + static_cast<std::ptrdiff_t>(count));
 }
 
 bool EventLoop::run_always_ready() {
@@ -244,6 +257,16 @@ EventLoop::Hook::Hook(EventLoop& loop, std::function<void()> callback)
 
 EventLoop::Hook::~Hook() {
   std::erase(loop_.hooks_, this);
+}
+
+void EventLoop::Deferred::request() {
+  if (std::exchange(requested_, true)) return;
+  loop_.deferred_.push_back(this);
+}
+
+void EventLoop::Deferred::cancel() {
+  if (!std::exchange(requested_, false)) return;
+  std::ranges::replace(loop_.deferred_, this, nullptr);
 }
 
 void ignore_sigpipe() {

@@ -32,6 +32,7 @@ class EventLoop {
   class Watch;
   class Timer;
   class Hook;
+  class Deferred;
 
   // Throws std::system_error when the process has no descriptors left.
   EventLoop();
@@ -56,6 +57,7 @@ class EventLoop {
   friend class Watch;
   friend class Timer;
   friend class Hook;
+  friend class Deferred;
   struct Slot {
     int fd = -1;
     std::uint32_t events = 0;      // 0: not in the epoll set
@@ -68,6 +70,7 @@ class EventLoop {
   void close_slot(std::uint32_t slot);
   int wait(epoll_event* events, int capacity, std::uint64_t timeout_ns);
   bool fire_timers();
+  void run_deferred();
   bool run_always_ready();
 
   int epoll_ = -1;
@@ -80,6 +83,7 @@ class EventLoop {
   std::size_t always_ready_count_ = 0;
   std::set<std::pair<std::uint64_t, Timer*>> timers_;
   std::vector<Hook*> hooks_;
+  std::vector<Deferred*> deferred_;  // requested; nullptr: has run or was cancelled since
 };
 
 // Interest in one descriptor, ended by stop() or the destructor, which must come before the descriptor is
@@ -126,8 +130,7 @@ class EventLoop::Timer {
   std::uint64_t deadline_ = kForever;
 };
 
-// Called at the start of every poll(), before it looks or waits: where a library that changes its mind about
-// descriptors (libslirp) brings its watches and timers up to date.
+// Called at the start of every poll(), before it looks or waits.
 class EventLoop::Hook {
  public:
   Hook(EventLoop& loop, std::function<void()> callback);
@@ -139,6 +142,27 @@ class EventLoop::Hook {
   friend class EventLoop;
   EventLoop& loop_;
   std::function<void()> callback_;
+};
+
+// As a hook, but called only at the start of the next poll() after a request(): costs nothing while there is
+// nothing to do, however many there are. Where a library that changes its mind about descriptors (libslirp)
+// brings its watches and timers up to date.
+class EventLoop::Deferred {
+ public:
+  Deferred(EventLoop& loop, std::function<void()> callback) : loop_(loop), callback_(std::move(callback)) {}
+  ~Deferred() { cancel(); }
+  Deferred(const Deferred&) = delete;
+  Deferred& operator=(const Deferred&) = delete;
+
+  // Once for any number of requests. A request by the callback itself is for the poll after this one.
+  void request();
+  void cancel();
+
+ private:
+  friend class EventLoop;
+  EventLoop& loop_;
+  std::function<void()> callback_;
+  bool requested_ = false;
 };
 
 // Makes a write to a closed pipe or socket fail with EPIPE where it would end the process. Leaves a

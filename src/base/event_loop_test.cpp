@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -328,6 +329,47 @@ TEST(EventLoop, HooksRunBeforeTheWait) {
   }
   watch.stop();
   EXPECT_FALSE(loop.poll(0));  // the hook is gone and does not start it again
+}
+
+TEST(EventLoop, DeferredWorkRunsOnceAtTheNextPoll) {
+  EventLoop loop;
+  int calls = 0;
+  EventLoop::Deferred* self = nullptr;
+  EventLoop::Deferred deferred(loop, [&] {
+    if (++calls == 2) self->request();
+  });
+  self = &deferred;
+  loop.poll(0);
+  EXPECT_EQ(calls, 0);
+  deferred.request();
+  deferred.request();
+  EXPECT_EQ(calls, 0);
+  loop.poll(0);
+  EXPECT_EQ(calls, 1);
+  loop.poll(0);
+  EXPECT_EQ(calls, 1);
+  deferred.request();
+  loop.poll(0);
+  EXPECT_EQ(calls, 2);  // its own request is for the next poll
+  loop.poll(0);
+  EXPECT_EQ(calls, 3);
+}
+
+TEST(EventLoop, DeferredWorkMayBeCancelledByOther) {
+  EventLoop loop;
+  std::string order;
+  std::optional<EventLoop::Deferred> second;
+  EventLoop::Deferred first(loop, [&] {
+    order += '1';
+    second.reset();
+  });
+  EventLoop::Deferred third(loop, [&] { order += '3'; });
+  second.emplace(loop, [&] { order += '2'; });
+  first.request();
+  second->request();
+  third.request();
+  loop.poll(0);
+  EXPECT_EQ(order, "13");
 }
 
 TEST(EventLoop, DescriptorOfTheLoopItselfCanBeWatched) {

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <mutex>
 
 namespace espalier::net {
 
@@ -67,6 +68,8 @@ int to_slirp(std::uint32_t events) {
 }
 
 // While set, frames from the guest wait: libslirp must not be entered from its own callbacks.
+// One at a time in the whole process, as libslirp 4.7.0 wants it: `curtime` and the cache of get_dns_addr()
+// are static variables, slirp_new() and slirp_cleanup() change a list of all instances.
 class Inside {
  public:
   explicit Inside(bool& flag) : flag_(flag) { flag_ = true; }
@@ -75,6 +78,11 @@ class Inside {
   Inside& operator=(const Inside&) = delete;
 
  private:
+  static std::mutex& process() {
+    static std::mutex mutex;
+    return mutex;
+  }
+  const std::lock_guard<std::mutex> turn_{process()};
   bool& flag_;
 };
 
@@ -88,7 +96,7 @@ struct SlirpNetwork::SlirpTimer {
       const Inside inside(network.in_slirp_);
       slirp_handle_timer(network.slirp_, id, opaque);
     }
-    network.changed_ = true;
+    network.changed();
   }
   SlirpNetwork& network;
   SlirpTimerId id;
@@ -117,14 +125,14 @@ struct SlirpNetwork::Callbacks {
     static_cast<SlirpTimer*>(timer)->timer.arm(
         static_cast<std::uint64_t>(std::max<std::int64_t>(expire_ms, 0)) * kNsPerMs);
   }
-  static void register_poll_fd(int, void* opaque) { self(opaque).changed_ = true; }
+  static void register_poll_fd(int, void* opaque) { self(opaque).changed(); }
   // Comes right before the descriptor is closed.
   static void unregister_poll_fd(int fd, void* opaque) {
     self(opaque).watches_.erase(fd);
-    self(opaque).changed_ = true;
+    self(opaque).changed();
   }
   static void notify(void* opaque) {
-    self(opaque).changed_ = true;
+    self(opaque).changed();
     self(opaque).loop_.wake();
   }
 
@@ -161,7 +169,7 @@ SlirpNetwork::SlirpNetwork(EventLoop& loop, const base::Logger& log)
       ack_timer_(loop, [this] { acks_overdue(); }),
       syn_timer_(loop, [this] { repeat_syns(); }),
       timer_(loop, [this] { run_timers(); }),
-      hook_(loop, [this] { update_watches(); }) {
+      update_(loop, [this] { update_watches(); }) {
   base::ignore_sigpipe();  // libslirp writes to sockets without MSG_NOSIGNAL
 }
 
@@ -231,6 +239,7 @@ bool SlirpNetwork::start(const SlirpOptions& options) {
   mask_ = config.vnetmask.s_addr;
   const Inside inside(in_slirp_);
   slirp_ = slirp_new(&config, &Callbacks::kTable, this);
+  changed();
   return slirp_ != nullptr;
 }
 
@@ -275,7 +284,7 @@ void SlirpNetwork::to_guest(Frame frame) {
     return;
   }
   outbound_.emplace_back(frame.begin(), frame.end());
-  if (outbound_.size() == kHoldBack) changed_ = true;
+  if (outbound_.size() == kHoldBack) changed();
 }
 
 void SlirpNetwork::deliver() {
@@ -285,7 +294,7 @@ void SlirpNetwork::deliver() {
     outbound_.pop_front();
     port_->receive(frame);
   }
-  if (held && outbound_.size() < kHoldBack) changed_ = true;
+  if (held && outbound_.size() < kHoldBack) changed();
 }
 
 bool SlirpNetwork::guest_idle() {
@@ -296,7 +305,7 @@ bool SlirpNetwork::guest_idle() {
     const Inside inside(in_slirp_);
     for (const auto& probe : acks_.take()) slirp_input(slirp_, probe.data(), static_cast<int>(probe.size()));
   }
-  changed_ = true;
+  changed();
   catch_up();
   return given_ != before;
 }
@@ -332,7 +341,7 @@ void SlirpNetwork::repeat_syns() {
 void SlirpNetwork::guest_is_there() {
   link_up_ = true;
   guest_known_ = true;
-  changed_ = true;
+  changed();
 }
 
 void SlirpNetwork::guest_down() {
@@ -344,7 +353,7 @@ void SlirpNetwork::guest_down() {
   syn_timer_.cancel();
   link_up_ = false;
   guest_known_ = false;
-  changed_ = true;
+  changed();
 }
 
 // ---- From the guest ----
@@ -352,6 +361,7 @@ void SlirpNetwork::guest_down() {
 void SlirpNetwork::send(Frame frame) {
   link_up_ = true;
   if (in_slirp_) {
+    update_.request();
     if (inbound_.size() < kMostWaiting) inbound_.emplace_back(frame.begin(), frame.end());
     return;
   }
@@ -383,7 +393,7 @@ void SlirpNetwork::input(Frame frame) {
     const Inside inside(in_slirp_);
     slirp_input(slirp_, frame.data(), static_cast<int>(frame.size()));
   }
-  changed_ = true;
+  changed();
   if (!acks_.owed())
     ack_timer_.cancel();
   else if (!ack_timer_.armed()) {
@@ -417,7 +427,7 @@ void SlirpNetwork::note_guest(Frame frame) {
     return;
   }
   guest_known_ = true;
-  changed_ = true;
+  changed();
 }
 
 // ---- The host's sockets ----
@@ -439,7 +449,12 @@ void SlirpNetwork::fill() {
   }
 }
 
-// Before each wait: what libslirp wants to hear of, as far as it may.
+void SlirpNetwork::changed() {
+  changed_ = true;
+  update_.request();
+}
+
+// Before the next wait: what libslirp wants to hear of, as far as it may.
 void SlirpNetwork::update_watches() {
   catch_up();
   // Asked what it waits for, libslirp starts its timer of 2 ms for whatever it has not acknowledged.
@@ -479,14 +494,14 @@ void SlirpNetwork::service(int fd, std::uint32_t events) {
     slirp_pollfds_poll(slirp_, 0, Callbacks::get_revents, this);
   }
   for (PollEntry& entry : entries_) entry.present = 0;
-  changed_ = true;
+  changed();
 }
 
 void SlirpNetwork::run_timers() {
   const Inside inside(in_slirp_);
   last_timers_ns_ = EventLoop::now_ns();
   slirp_pollfds_poll(slirp_, 1, Callbacks::get_revents, this);  // 1: leave the sockets alone
-  changed_ = true;
+  changed();
 }
 
 // ---- Published ports ----
@@ -511,7 +526,7 @@ std::expected<int, int> SlirpNetwork::forward(const Publish& publish) {
                          publish.udp ? SLIRP_HOSTFWD_UDP : 0) != 0) {
     return std::unexpected(errno);
   }
-  changed_ = true;
+  changed();
   fill();
   for (const PollEntry& entry : entries_) {
     if (std::ranges::any_of(before, [&](const PollEntry& e) { return e.fd == entry.fd; })) continue;
@@ -553,7 +568,7 @@ void SlirpNetwork::stop_forwarding(const Published& published) {
   const Inside inside(in_slirp_);
   slirp_remove_hostxfwd(slirp_, reinterpret_cast<const sockaddr*>(&published.bound), sizeof published.bound,
                         published.asked.udp ? SLIRP_HOSTFWD_UDP : 0);
-  changed_ = true;
+  changed();
 }
 
 bool SlirpNetwork::unpublish(const Publish& host) {
@@ -568,6 +583,7 @@ bool SlirpNetwork::unpublish(const Publish& host) {
 }
 
 std::string SlirpNetwork::connections() const {
+  const Inside inside(in_slirp_);
   char* text = slirp_connection_info(slirp_);
   std::string lines = text;
   std::free(text);  // GLib's g_free() is the same

@@ -43,7 +43,9 @@ struct SlirpOptions {
 // has no buffer wait here, and while more than a few wait nothing further is read from the host's sockets, so
 // TCP's flow control reaches the other end and nothing is lost on the way.
 //
-// All work is done in the event loop's thread: inside send(), and inside EventLoop::poll().
+// All work is done in the event loop's thread: inside send(), and inside EventLoop::poll(). Networks of
+// several threads take turns in libslirp, which keeps its clock and what it knows of the host's name server
+// in variables of the process.
 class SlirpNetwork final : public EthernetPeer {
  public:
   // Otherwise one line that says which option is wrong.
@@ -111,6 +113,7 @@ class SlirpNetwork final : public EthernetPeer {
   void run_timers();
   void fill();
   bool held_back(int fd) const;
+  void changed();
   std::expected<int, int> forward(const Publish& publish);
   void stop_forwarding(const Published& published);
 
@@ -125,8 +128,8 @@ class SlirpNetwork final : public EthernetPeer {
   std::uint32_t guest_address_ = 0;  // network byte order
   bool link_up_ = false;  // the guest's MAC has been heard or has announced buffers since it last went down
   bool guest_known_ = false;  // it has used its address since
-  bool in_slirp_ = false;
-  bool changed_ = true;  // libslirp may want other descriptors than are watched
+  mutable bool in_slirp_ = false;
+  bool changed_ = false;  // libslirp may want other descriptors than are watched
   std::uint64_t last_timers_ns_ = 0;
   std::deque<std::vector<std::uint8_t>> outbound_;  // to the guest
   std::deque<std::vector<std::uint8_t>> inbound_;   // from the guest while libslirp is busy
@@ -141,7 +144,7 @@ class SlirpNetwork final : public EthernetPeer {
   std::map<int, std::unique_ptr<base::EventLoop::Watch>> watches_;
   std::vector<Published> published_;
   base::EventLoop::Timer timer_;
-  base::EventLoop::Hook hook_;
+  base::EventLoop::Deferred update_;
 };
 
 }  // namespace espalier::net

@@ -54,7 +54,8 @@ Session::Session(base::EventLoop& loop, SessionOptions options)
       options_(std::move(options)),
       until_(options_.until),
       panic_watch_([this] { return symbols(); },
-                   [](std::string_view text) {
+                   [this](std::string_view text) {
+                     if (explain_panic_) return explain_panic_(text);
                      fmt::print(stderr, "{}", text);
                      std::fflush(stderr);
                    }),
@@ -64,6 +65,7 @@ Session::Session(base::EventLoop& loop, SessionOptions options)
 Session::~Session() = default;
 
 std::expected<void, std::string> Session::open_log(base::Logger& log) {
+  if (log_sink_) log = base::Logger(log_sink_);
   if (!options_.log_file.empty()) {
     log_file_ = {std::fopen(options_.log_file.c_str(), "ae"), [](std::FILE* f) { f ? std::fclose(f) : 0; }};
     if (!log_file_)
@@ -148,6 +150,7 @@ std::expected<void, std::string> Session::open_machine() {
   if (!made) return std::unexpected(made.error());
   machine_ = std::move(*made);
   control_ = std::make_unique<debug::RunControl>(*machine_, options_.start_paused);
+  control_observer_ = control_->observe([this](debug::RunEvent) { work_came(); });
   started_ns_ = base::EventLoop::now_ns();
   if (options_.stats) machine_->scheduler().collect_stats();
   if (options_.write_through) {
@@ -182,6 +185,7 @@ std::expected<void, std::string> Session::open_serial_ports() {
         machine_->stop({esp32::Halt::Kind::kRequested, {}});
     };
     port->on_input([this, n, &uart](std::span<const std::uint8_t> bytes) -> std::size_t {
+      work_came();
       input_waits_[n] = !guest_idle_ && machine_->instructions() - last_output_[n] < kReactionInstructions;
       return input_waits_[n] ? 0 : uart.receive(bytes);
     });
@@ -193,6 +197,8 @@ std::expected<void, std::string> Session::open_serial_ports() {
 
 std::expected<void, std::string> Session::open_network() {
   devices::OpenEth& mac = machine_->chip().open_eth;
+  line_ = std::make_unique<NetworkLine>(mac, [this] { work_came(); });
+  mac.connect(line_.get());
   if (options_.net == NetMode::kNone) {
     mac.set_cable(false);
     return {};
@@ -209,26 +215,28 @@ std::expected<void, std::string> Session::open_network() {
   network_ = std::move(*network);
   connect_network();
   if (inputs_->snapshot && inputs_->snapshot->notes().guest_address) network_->guest_is_there();
-  for (const net::Publish& publish : options_.publish)
-    if (const auto port = network_->publish(publish); !port) return std::unexpected(port.error());
+  for (net::Publish& publish : options_.publish) {
+    const auto port = network_->publish(publish);
+    if (!port) return std::unexpected(port.error());
+    publish.host_port = *port;
+  }
   return {};
 }
 
 // The cable, through the capture where there is one.
 void Session::connect_network() {
-  devices::OpenEth& mac = machine_->chip().open_eth;
   net::EthernetPeer* peer = network_.get();
   if (peer == nullptr) peer = tap_interface_.get();
-  net::EthernetPort* port = &mac;
+  net::EthernetPort* port = line_.get();
   if (pcap_) {
     net::PcapTap::Clock clock = net::PcapTap::host_clock;
     if (options_.clock == ClockMode::kWarp)
       clock = [this] { return base::ns_from_ticks(machine_->clock().now()); };
-    tap_ = std::make_unique<net::PcapTap>(*pcap_, std::move(clock), mac, *peer);
+    tap_ = std::make_unique<net::PcapTap>(*pcap_, std::move(clock), *line_, *peer);
     peer = tap_.get();
     port = tap_.get();
   }
-  mac.connect(peer);
+  line_->connect(peer);
   if (network_)
     network_->attach(port);
   else
@@ -251,7 +259,7 @@ std::expected<void, std::string> Session::plug_network(const net::SlirpOptions& 
 void Session::unplug_network() {
   if (!network_) return;
   machine_->chip().open_eth.set_cable(false);
-  machine_->chip().open_eth.connect(nullptr);
+  line_->connect(nullptr);
   network_.reset();
   tap_.reset();
 }

@@ -23,9 +23,9 @@
 #include "esp32/snapshot.h"
 #include "host/boot_inputs.h"
 #include "host/console_watch.h"
+#include "host/network_line.h"
 #include "host/perf_map.h"
 #include "host/session_options.h"
-#include "image/flash_image.h"
 #include "net/pcap.h"
 #include "net/slirp_network.h"
 #include "net/tap_network.h"
@@ -43,6 +43,14 @@ class Session {
 
   // What UART `n` is connected to in the place of options().serial[n]; before open().
   void connect_serial(unsigned n, std::unique_ptr<base::SerialBackend> line) { serial_[n] = std::move(line); }
+  // Where the machine's log goes in the place of standard error; before open().
+  void log_to(base::Logger::Sink sink) { log_sink_ = std::move(sink); }
+  // Where the explanation of a panic's backtrace goes in the place of standard error.
+  void explain_panics_to(std::function<void(std::string_view)> tell) { explain_panic_ = std::move(tell); }
+  // Called when something has come that may give the machine work before the time is over that advance() has
+  // told: a frame, serial input, a command of control(). In the loop's thread, from within advance() too.
+  void on_work(std::function<void()> callback) { work_ = std::move(callback); }
+
   // Everything up to the first instruction. One line says what is wrong with the user's input; nothing has
   // been written then.
   std::expected<void, std::string> open();
@@ -71,6 +79,8 @@ class Session {
   debug::RunControl& control() { return *control_; }
   const base::SerialBackend& serial(unsigned n) const { return *serial_[n]; }
   net::SlirpNetwork* network() { return network_.get(); }  // nullptr: not NetMode::kUser
+  // Counts what has passed through the chip's network port.
+  const NetworkLine& network_line() const { return *line_; }
   // The name by which monitors know the network.
   const std::string& network_id() const { return network_id_; }
   // Plugs a user network in where the chip has none. An error is one line.
@@ -120,6 +130,9 @@ class Session {
   void connect_network();
   bool due();
   base::Ticks after_ticks() const;
+  void work_came() {
+    if (work_) work_();
+  }
   bool congested() const;
   void sync_flash();
   bool offer_input(bool idle);
@@ -130,10 +143,14 @@ class Session {
   SessionOptions options_;
   ConsoleWatch until_;
   std::shared_ptr<const BootInputs> inputs_;
+  base::Logger::Sink log_sink_;
+  std::function<void(std::string_view)> explain_panic_;
+  std::function<void()> work_;
   std::unique_ptr<PerfMap> perf_map_;
   std::shared_ptr<std::FILE> log_file_;
   std::unique_ptr<esp32::Machine> machine_;
   std::unique_ptr<debug::RunControl> control_;
+  std::shared_ptr<void> control_observer_;
   std::unique_ptr<debug::Tracing> tracing_;
   std::unique_ptr<debug::Vcd> vcd_;
   std::unique_ptr<debug::TraceFile> profile_file_;
@@ -149,6 +166,7 @@ class Session {
   std::array<std::uint64_t, 3> last_output_{};  // instructions() when each UART sent its last byte
   std::array<bool, 3> input_waits_{};
   bool guest_idle_ = false;
+  std::unique_ptr<NetworkLine> line_;
   std::unique_ptr<net::PcapFile> pcap_;
   std::unique_ptr<net::SlirpNetwork> network_;
   std::string network_id_;

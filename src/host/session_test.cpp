@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "base/tcp_socket.h"
 
 namespace espalier::host {
 namespace {
@@ -16,6 +19,101 @@ TEST(Session, ChangesAreKeptInWholeFlashImagesOnly) {
   const auto opened = Session(loop, options).open();
   ASSERT_FALSE(opened);
   EXPECT_THAT(opened.error(), testing::HasSubstr("not a whole flash image"));
+}
+
+// A serial line whose other end is the test.
+class TestLine final : public base::SerialBackend {
+ public:
+  explicit TestLine(std::string& shown) : shown_(shown) {}
+  void write(std::span<const std::uint8_t> bytes) override { shown_.append(bytes.begin(), bytes.end()); }
+  bool drain(std::uint64_t) override { return true; }
+  void type(std::string_view text) {
+    deliver({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  }
+
+ private:
+  std::string& shown_;
+};
+
+class DemoSession : public testing::Test {
+ protected:
+  base::EventLoop loop;
+  std::string shown;
+  TestLine* line = nullptr;
+  std::unique_ptr<Session> session;
+  int told = 0;
+
+  void SetUp() override {
+    SessionOptions options;
+    options.demo = true;
+    session = std::make_unique<Session>(loop, options);
+    auto made = std::make_unique<TestLine>(shown);
+    line = made.get();
+    session->connect_serial(0, std::move(made));
+    session->on_work([this] { ++told; });
+    const auto opened = session->open();
+    ASSERT_TRUE(opened) << opened.error();
+  }
+  // Runs until the console has shown `text` and the guest sleeps.
+  void run_until_idle(std::string_view text) {
+    const std::uint64_t end = base::EventLoop::now_ns() + 20'000'000'000;
+    for (std::uint64_t sleep = 0; sleep == 0 || shown.find(text) == std::string::npos;) {
+      ASSERT_LT(base::EventLoop::now_ns(), end) << shown;
+      loop.poll(sleep);
+      sleep = session->advance(false);
+    }
+  }
+};
+
+// Whoever sleeps on behalf of many machines has to know which of them to wake.
+TEST_F(DemoSession, TellsOfSerialInputToASleepingGuest) {
+  run_until_idle("listening on port");
+  told = 0;
+  line->type("status\n");
+  EXPECT_GT(told, 0);
+  run_until_idle("requests\n");
+}
+
+TEST_F(DemoSession, TellsOfFramesForASleepingGuest) {
+  run_until_idle("listening on port");
+  const auto port = session->network()->publish({.host_port = 0, .guest_port = 80});
+  ASSERT_TRUE(port) << port.error();
+  const auto client = base::connect_tcp({.address = "127.0.0.1", .port = *port});
+  ASSERT_TRUE(client);
+  told = 0;
+  const std::uint64_t before = session->network_line().frames_in();
+  const std::uint64_t end = base::EventLoop::now_ns() + 10'000'000'000;
+  while (told == 0 && base::EventLoop::now_ns() < end) loop.poll(1'000'000);
+  EXPECT_GT(told, 0);
+  EXPECT_GT(session->network_line().frames_in(), before);
+  close(*client);
+}
+
+TEST_F(DemoSession, TellsOfCommands) {
+  run_until_idle("listening on port");
+  session->control().pause();
+  EXPECT_EQ(session->advance(false), base::EventLoop::kForever);
+  told = 0;
+  session->control().resume();
+  EXPECT_GT(told, 0);
+}
+
+TEST(Session, SeveralBootFromTheSameInputs) {
+  base::EventLoop loop;
+  SessionOptions options;
+  options.demo = true;
+  options.serial[0] = {};
+  const auto inputs = load_inputs(options);
+  ASSERT_TRUE(inputs) << inputs.error();
+  options.inputs = *inputs;
+  Session first(loop, options);
+  Session second(loop, options);
+  for (Session* session : {&first, &second}) {
+    ASSERT_TRUE(session->open());
+  }
+  EXPECT_EQ(first.machine().flash().backing(1), second.machine().flash().backing(1));
+  first.machine().flash().program(0x3f0000, std::vector<std::uint8_t>{0x55});
+  EXPECT_EQ(second.machine().flash().page(0x3f)[0], 0xff);
 }
 
 }  // namespace

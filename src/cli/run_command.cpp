@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "cli/validators.h"
+#include "host/mac_address.h"
 
 namespace espalier::cli {
 namespace {
@@ -190,7 +191,7 @@ void add_run_options(CLI::App& command, host::SessionOptions& options) {
   command.add_option("--rom", options.rom, "A real ESP32 ROM, ELF or dump (default: the built-in one)")
       ->type_name("FILE")
       ->group("Machine");
-  add_parsed(command, "--mac", options.mac, "The chip's MAC address", "XX:XX:XX:XX:XX:XX", parse_mac)
+  add_parsed(command, "--mac", options.mac, "The chip's MAC address", "XX:XX:XX:XX:XX:XX", host::parse_mac)
       ->group("Machine");
   command.add_option("--efuse", options.efuse, "The chip's eFuses, 124 bytes")
       ->type_name("FILE")
@@ -264,23 +265,6 @@ void add_run_options(CLI::App& command, host::SessionOptions& options) {
   add_parsed(command, "--log", options.log,
              "The emulator's own messages: error, warn, info, debug or trace; then areas, such as unimp,net",
              "LEVEL[,AREA...]", parse_log);
-}
-
-std::expected<devices::MacAddress, std::string> parse_mac(std::string_view text) {
-  auto wrong = [text](std::string_view what) { return std::unexpected(fmt::format("'{}' {}", text, what)); };
-  devices::MacAddress mac{};
-  constexpr std::size_t kLength = 6 * 3 - 1;
-  if (text.size() != kLength) return wrong("is no MAC address: it should look like 24:0a:c4:00:00:01");
-  for (std::size_t i = 0; i < mac.size(); ++i) {
-    const char* digits = text.data() + i * 3;
-    auto [end, error] = std::from_chars(digits, digits + 2, mac[i], 16);
-    bool separated = i == 5 || digits[2] == ':' || digits[2] == '-';
-    if (error != std::errc() || end != digits + 2 || !separated) {
-      return wrong("is no MAC address: it should look like 24:0a:c4:00:00:01");
-    }
-  }
-  if (mac[0] & 1) return wrong("is a group address, which no interface can have: its first byte is odd");
-  return mac;
 }
 
 namespace {

@@ -28,7 +28,4 @@ std::string problem_of(const host::SessionOptions& options);
 void add_seconds(CLI::App& command, const std::string& name, std::optional<double>& target,
                  const std::string& help);
 
-// Six bytes in hexadecimal with ':' or '-' between; not a group address, which no interface can have.
-std::expected<devices::MacAddress, std::string> parse_mac(std::string_view text);
-
 }  // namespace espalier::cli

@@ -256,15 +256,5 @@ TEST(RunCommand, AnExceptionIsTheEmulatorsFault) {
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "espalier: fault of the emulator: lost it\n");
 }
 
-TEST(Mac, Spellings) {
-  EXPECT_EQ(parse_mac("00:00:00:00:00:fE").value(), (devices::MacAddress{0, 0, 0, 0, 0, 0xfe}));
-  for (const char* text :
-       {"", "00:00:00:00:00", "00:00:00:00:00:0g", "00.00.00.00.00.00", "0:0:0:0:0:0:00000",
-        "00:00:00:00:00:00:00", "-1:00:00:00:00:00", "0x:00:00:00:00:00"}) {
-    EXPECT_THAT(parse_mac(text).error(), HasSubstr("is no MAC address")) << text;
-  }
-  EXPECT_THAT(parse_mac("01:00:5e:00:00:01").error(), HasSubstr("group address"));
-}
-
 }  // namespace
 }  // namespace espalier::cli

@@ -1,0 +1,127 @@
+#include "fleet/power_up.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <utility>
+
+#include "image/file.h"
+
+namespace espalier::fleet {
+namespace {
+
+namespace fs = std::filesystem;
+using Wrong = std::unexpected<std::string>;
+using image::Bytes;
+
+struct Content {
+  std::uint32_t offset;  // in the flash
+  Bytes bytes;           // a whole partition
+};
+
+// Whole partitions, as this device is to find them.
+std::expected<std::vector<Content>, std::string> partition_contents(const DevicePlan& plan) {
+  std::vector<Content> contents;
+  for (const PartitionSpec& wanted : plan.group->partitions) {
+    const auto wrong = [&](std::string_view what) {
+      return Wrong(fmt::format("partitions.{}: {}", wanted.name, what));
+    };
+    const image::Partition* partition = plan.inputs->partitions.find(wanted.name);
+    if (partition == nullptr) return wrong("the image's partition table has no such partition");
+    const auto file = fill_template(wanted.file, plan.identity);
+    if (!file) return wrong(file.error());
+    auto bytes = image::read_file(*file);
+    if (!bytes) return wrong(bytes.error());
+    if (bytes->size() > partition->size)
+      return wrong(
+          fmt::format("{} has {} bytes and the partition {}", *file, bytes->size(), partition->size));
+    bytes->resize(partition->size, 0xff);
+    contents.push_back({.offset = partition->offset, .bytes = std::move(*bytes)});
+  }
+  return contents;
+}
+
+// The file that keeps the device's flash; made from the group's image when it is not there.
+std::expected<std::string, std::string> persistent_flash(const DevicePlan& plan,
+                                                         const std::vector<Content>& contents) {
+  std::error_code error;
+  const fs::path folder = plan.group->persist;
+  const std::string file = (folder / (plan.name() + ".bin")).string();
+  if (fs::exists(file, error)) return file;
+  fs::create_directories(folder, error);
+  if (error) return Wrong(fmt::format("persist: {}: {}", folder.string(), error.message()));
+  auto image = host::load_image(plan.group->machine);
+  if (!image) return Wrong(image.error());
+  std::size_t end = image->data_end;
+  for (const Content& content : contents) {
+    std::ranges::copy(content.bytes, image->bytes.begin() + content.offset);
+    end = std::max(end, content.offset + content.bytes.size());
+  }
+  image->bytes.resize(end);
+  // All or nothing: a device must not boot from half a file after a crash.
+  const std::string part = file + ".part";
+  if (auto ok = image::write_file(part, image->bytes); !ok) return Wrong("persist: " + ok.error());
+  fs::rename(part, file, error);
+  if (error) return Wrong(fmt::format("persist: {}: {}", file, error.message()));
+  return file;
+}
+
+}  // namespace
+
+std::expected<std::shared_ptr<const GroupInputs>, std::string> load_group_inputs(const GroupSpec& group) {
+  const auto wrong = [&](std::string_view what) { return Wrong(fmt::format("{}{}", group.where, what)); };
+  auto boot = host::load_inputs(group.machine);
+  if (!boot) return wrong(boot.error());
+  auto inputs = std::make_shared<GroupInputs>();
+  inputs->boot = std::move(*boot);
+  if (group.partitions.empty()) return inputs;
+  // As much as may lie before a table.
+  Bytes front;
+  const devices::FlashImage& flash = *inputs->boot->flash;
+  for (std::uint32_t page = 0; page < std::min(2u, flash.size() / devices::kFlashPageSize); ++page)
+    front.insert(front.end(), flash.page(page), flash.page(page) + devices::kFlashPageSize);
+  const auto offset = image::find_partition_table(front);
+  if (!offset) return wrong("partitions: the image has no partition table");
+  auto table = image::parse_partition_table(image::ByteView(front).subspan(*offset), flash.size());
+  if (!table) return wrong("partitions: " + table.error());
+  inputs->partitions = std::move(*table);
+  return inputs;
+}
+
+std::expected<std::unique_ptr<host::Session>, std::string> power_up(const DevicePlan& plan, PowerUp with) {
+  const auto contents = partition_contents(plan);
+  if (!contents) return Wrong(contents.error());
+  host::SessionOptions options = plan.group->machine;
+  options.serial = {};
+  // A clone has the eFuses of the machine it was made of.
+  if (!plan.inputs->boot->snapshot) options.mac = plan.identity.mac;
+  options.efuse_read_only = true;  // the file is the whole group's
+  options.publish = std::move(with.ports);
+  options.net = plan.net == FleetNet::kUser ? host::NetMode::kUser : host::NetMode::kNone;
+  options.slirp.hostname = plan.hostname;
+  const bool persists = !plan.group->persist.empty();
+  if (persists) {
+    auto file = persistent_flash(plan, *contents);
+    if (!file) return Wrong(file.error());
+    options.image = *file;
+    options.demo = false;
+    options.flash_size = plan.inputs->boot->flash->size();
+    options.write_through = true;
+  }
+  if (!persists) options.inputs = plan.inputs->boot;
+  auto session = std::make_unique<host::Session>(with.loop, std::move(options));
+  session->connect_serial(0, std::move(with.console));
+  session->log_to(std::move(with.log));
+  if (auto opened = session->open(); !opened) return Wrong(opened.error());
+  if (persists) return session;
+  devices::FlashStorage& flash = session->machine().flash();
+  for (const Content& content : *contents) {
+    flash.erase(content.offset, static_cast<std::uint32_t>(content.bytes.size()));
+    flash.program(content.offset, content.bytes);
+  }
+  return session;
+}
+
+}  // namespace espalier::fleet

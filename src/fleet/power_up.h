@@ -1,0 +1,51 @@
+// How a device's machine comes into being: the one place where a fleet makes one.
+#pragma once
+
+#include <expected>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/event_loop.h"
+#include "base/log.h"
+#include "base/serial_backend.h"
+#include "fleet/identity.h"
+#include "fleet/spec.h"
+#include "host/boot_inputs.h"
+#include "host/session.h"
+#include "image/partition_table.h"
+#include "net/publish.h"
+
+namespace espalier::fleet {
+
+// What all devices of a group boot from.
+struct GroupInputs {
+  std::shared_ptr<const host::BootInputs> boot;
+  image::PartitionTable partitions;  // empty: the flash has no table
+};
+// Reads the group's files. Errors are one line, which begins with where the group stands.
+std::expected<std::shared_ptr<const GroupInputs>, std::string> load_group_inputs(const GroupSpec& group);
+
+// One device as it is to be, whatever becomes of it. Never changes.
+struct DevicePlan {
+  std::shared_ptr<const GroupSpec> group;
+  std::shared_ptr<const GroupInputs> inputs;
+  FleetNet net = FleetNet::kUser;
+  Identity identity;
+  std::string hostname;
+  std::vector<net::Publish> ports;
+
+  const std::string& name() const { return identity.name; }
+};
+
+// A machine that has executed nothing yet. `ports`: the plan's, or those bound the last time. Error: one
+// line.
+struct PowerUp {
+  base::EventLoop& loop;
+  std::vector<net::Publish> ports;
+  std::unique_ptr<base::SerialBackend> console;
+  base::Logger::Sink log;
+};
+std::expected<std::unique_ptr<host::Session>, std::string> power_up(const DevicePlan& plan, PowerUp with);
+
+}  // namespace espalier::fleet

@@ -10,6 +10,7 @@
 
 #include "cli/disasm_command.h"
 #include "cli/exit_code.h"
+#include "cli/fleet/command.h"
 #include "cli/image_command.h"
 #include "cli/load_command.h"
 #include "cli/run_command.h"
@@ -37,6 +38,7 @@ int parse_and_run(const std::vector<std::string>& arguments, const Runner& run) 
     add_run_command(app, action, run);
     add_debug_command(app, action, run);
     add_snapshot_command(app, action, run);
+    fleet::add_fleet_command(app, action);
   }
   add_image_command(app, action);
   add_disasm_command(app, action);

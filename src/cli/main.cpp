@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
   if (is_qemu(command) || command == "qemu")
     return espalier::cli::qemu::run(is_qemu(command) ? command : "espalier qemu",
                                     std::vector<std::string>(argv + 2, argv + argc));
-  return espalier::cli::run_cli(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc),
-                                espalier::cli::run_machine);
+  std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
+  if (program == "espalierd") arguments.insert(arguments.begin(), {"fleet", "up"});
+  return espalier::cli::run_cli(arguments, espalier::cli::run_machine);
 }

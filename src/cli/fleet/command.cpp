@@ -1,0 +1,97 @@
+#include "cli/fleet/command.h"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/fleet/client.h"
+#include "cli/fleet/up.h"
+
+namespace espalier::cli::fleet {
+namespace {
+
+struct Arguments {
+  UpOptions up;
+  std::string name;
+  std::vector<std::string> devices;
+  std::vector<std::string> counts;
+  ExecOptions exec;
+  bool json = false;
+  bool follow = false;
+  std::optional<unsigned> tail;
+  double interval = 2;
+};
+
+}  // namespace
+
+void add_fleet_command(CLI::App& app, Action& action) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* fleet = app.add_subcommand("fleet", "Run many devices in one process, and control them");
+  fleet->require_subcommand(1);
+
+  CLI::App* start = fleet->add_subcommand("up", "Start a fleet");
+  add_up_options(*start, arguments->up);
+  start->footer(
+      "In the foreground it prints a line for each event of its devices, and Ctrl-C ends it. The other "
+      "commands\n"
+      "reach it by its name.");
+  start->callback([arguments, &action] { action = [arguments] { return up(arguments->up); }; });
+
+  // Those that talk to a fleet that runs.
+  const auto add = [&](const std::string& name, const std::string& what, auto run) {
+    CLI::App* command = fleet->add_subcommand(name, what);
+    command->add_option("--name", arguments->name, "The fleet (default: the only one that runs)")
+        ->type_name("NAME");
+    command->callback([arguments, &action, run] { action = [arguments, run] { return run(*arguments); }; });
+    return command;
+  };
+  const auto takes_device = [&](CLI::App* command) {
+    command->add_option("DEVICE", arguments->exec.device, "Its name: GROUP-NUMBER")->required();
+  };
+
+  fleet->add_subcommand("ls", "List the fleets that run")->callback([&action] { action = list_fleets; });
+  add("ps", "List the devices", [](const Arguments& a) {
+    return list_devices(a.name, a.json);
+  })->add_flag("--json", arguments->json, "As JSON");
+  add("stats", "What the devices have done so far", [](const Arguments& a) {
+    return show_stats(a.name, a.json);
+  })->add_flag("--json", arguments->json, "As JSON");
+  add("top", "The devices that take most processor time, again and again",
+      [](const Arguments& a) { return show_top(a.name, a.interval); })
+      ->add_option("--interval", arguments->interval, "How often (default: 2)")
+      ->type_name("SECONDS")
+      ->check(CLI::PositiveNumber);
+
+  CLI::App* logs = add("logs", "What a device's console has shown",
+                       [](const Arguments& a) { return show_logs(a.name, a.exec.device, a.follow, a.tail); });
+  takes_device(logs);
+  logs->add_flag("-f,--follow", arguments->follow, "And what it shows from now on");
+  logs->add_option("--tail", arguments->tail, "Only the last lines (default: 64 KiB)")->type_name("LINES");
+
+  CLI::App* exec = add("exec", "Type a line at a device's console, and show the answer",
+                       [](const Arguments& a) { return execute(a.name, a.exec); });
+  takes_device(exec);
+  exec->add_option("TEXT", arguments->exec.text, "The line")->required();
+  exec->add_option("--until", arguments->exec.until,
+                   "Wait for this in the answer (default: until nothing comes for 0.2 s)")
+      ->type_name("TEXT");
+  exec->add_option("--timeout", arguments->exec.timeout, "Exit code 124 after this time (default: 10)")
+      ->type_name("SECONDS")
+      ->check(CLI::PositiveNumber);
+
+  for (const auto& [name, what] : {std::pair<std::string, std::string>{"start", "Power devices up"},
+                                   {"stop", "Power devices down, and keep them so"},
+                                   {"restart", "Power devices down and up again"},
+                                   {"rm", "Stop devices and take them out of the fleet"}})
+    add(name, what, [name = name](const Arguments& a) { return command_devices(a.name, name, a.devices); })
+        ->add_option("DEVICE", arguments->devices, "Their names")
+        ->required();
+  add("scale", "Set how many devices a group has", [](const Arguments& a) { return scale(a.name, a.counts); })
+      ->add_option("[GROUP=]N", arguments->counts, "N alone where there is one group")
+      ->required();
+  add("down", "End a fleet, and leave nothing of it behind", [](const Arguments& a) { return down(a.name); });
+}
+
+}  // namespace espalier::cli::fleet

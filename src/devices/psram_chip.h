@@ -13,8 +13,7 @@ namespace espalier::devices {
 
 // The bytes, which belong to whoever shows them to the CPUs, too.
 struct PsramContents {
-  PsramContents(
-      std::span<std::uint8_t> memory)  // NOLINT(google-explicit-constructor): a span is all it takes
+  explicit PsramContents(std::span<std::uint8_t> memory)
       : bytes(memory), writable([memory](std::uint32_t offset, std::uint32_t) { return &memory[offset]; }) {}
   PsramContents(std::span<const std::uint8_t> memory,
                 std::function<std::uint8_t*(std::uint32_t offset, std::uint32_t size)> to_write)
@@ -31,6 +30,8 @@ struct PsramContents {
 // its chip select reads ones.
 class PsramChip : public SpiSlave {
  public:
+  // Bytes that nobody shares.
+  explicit PsramChip(std::span<std::uint8_t> contents) : PsramChip(PsramContents(contents)) {}
   explicit PsramChip(PsramContents contents) : contents_(std::move(contents)) {}
 
   void transfer(SpiTransfer& transfer) override;

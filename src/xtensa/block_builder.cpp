@@ -86,11 +86,23 @@ class Core::Interpreter::Builder {
       ends_ = false;
       writes_lend_ = writes_lend(in);
       if (breakpoint) emit(Extra::kDebugger);
-      if (add_checks(in)) lower(in, next);
+      if (add_checks(in)) {
+        // ENTRY finds out by itself whether it has to come again.
+        if (in.op != Op::ENTRY) add_tally();
+        lower(in, next);
+        if (in.op == Op::ENTRY) add_tally();
+      }
       ++count_;
       at_ = next;
       if (ends_ || in_.loop_ends_.contains(at_)) return;
     }
+  }
+
+  void add_tally() {
+    std::uint64_t* const counter = in_.core_.execution_counter(at_);
+    if (counter == nullptr) return;
+    emit(Extra::kTally);
+    emit(counter, 0, 0, 0, 0);
   }
 
   // What has to be true before an instruction; false if it is clear already that it raises an exception.

@@ -116,6 +116,11 @@ void Core::set_jit_memory(std::size_t bytes) {
   jit_memory_ = std::max(bytes, kLeastJitMemory);
 }
 
+void Core::count_executions(Counter counter) {
+  counter_ = std::move(counter);
+  invalidate_all_code();
+}
+
 EngineStats Core::engine_stats() const {
   return translator_ != nullptr ? translator_->stats() : EngineStats{};
 }
@@ -251,6 +256,7 @@ void Core::enter_interrupt(unsigned level) {
 
 void Core::raise(Cause cause, std::uint32_t vaddr) {
   state_.exccause = static_cast<std::uint32_t>(cause);
+  if (cause == Cause::kAlloca) uncount();
   if (has_address(cause)) state_.excvaddr = vaddr;
   if ((state_.ps & kPsExcm) != 0) {
     state_.depc = state_.pc;
@@ -313,6 +319,7 @@ void Core::raise_window_overflow() {
 }
 
 void Core::raise_window_underflow(unsigned size) {
+  uncount();
   state_.ps = (state_.ps & ~kPsOwb) | state_.windowbase << kPsOwbShift | kPsExcm;
   state_.epc[1] = state_.pc;
   constexpr std::string_view kNames[] = {"underflow4", "underflow8", "underflow12"};

@@ -86,6 +86,19 @@ struct EngineStats {
   EngineStats& operator+=(const EngineStats& other);
 };
 
+class Core;
+
+// Who sees a core execute: see Core::observe().
+class InstructionObserver {
+ public:
+  // The instruction, or the call of a native function, at the core's pc comes next. All of the state is
+  // exact. One that finds a window in its way comes again.
+  virtual void executes(Core& core) = 0;
+
+ protected:
+  ~InstructionObserver() = default;
+};
+
 class Core {
  public:
   // `prid` is 0xCDCD for PRO, 0xABAB for APP.
@@ -116,6 +129,20 @@ class Core {
   using OnTranslated = std::function<void(const void* host, std::size_t size, std::uint32_t pc)>;
   void on_translated(OnTranslated observer) { on_translated_ = std::move(observer); }
   EngineStats engine_stats() const;
+  // Counts how often instructions are executed, in either engine. `counter` is asked when an instruction is
+  // decoded, again after its code has changed, and says where its executions are counted; null: nowhere. One
+  // that raises an exception counts, too, unless it comes again behind the handler: where windows are full or
+  // empty, or the coprocessor is off. An empty one ends it. Not while run() runs; all decoded code is
+  // forgotten.
+  using Counter = std::function<std::uint64_t*(std::uint32_t pc)>;
+  void count_executions(Counter counter);
+  std::uint64_t* execution_counter(std::uint32_t pc) const { return counter_ ? counter_(pc) : nullptr; }
+  // Who is told of every instruction from the next one on; null: nobody. Any time, during run() too. The
+  // guest notices nothing, but is interpreted, one instruction at a time.
+  void observe(InstructionObserver* observer) {
+    observer_ = observer;
+    attention_ |= kAttentionCode;
+  }
   // Who is told of interrupts, exceptions and returns from them; may be null.
   void set_tracer(base::Tracer* tracer) { tracer_ = tracer; }
 
@@ -220,6 +247,10 @@ class Core {
   void interrupts_changed();
   void take_interrupt();
   void enter_interrupt(unsigned level);
+  // The instruction at pc has been counted and will come again.
+  void uncount() {
+    if (std::uint64_t* count = execution_counter(state_.pc)) --*count;
+  }
   bool traces(base::TraceEvent event) const { return tracer_ != nullptr && tracer_->on(event); }
   // The core has returned by `instruction`: RFE, RFI, RFWO...
   void trace_return(Op instruction, unsigned level = 0);
@@ -263,6 +294,8 @@ class Core {
   std::unique_ptr<Interpreter> interpreter_;
   std::size_t jit_memory_ = kDefaultJitMemory;
   OnTranslated on_translated_;
+  Counter counter_;
+  InstructionObserver* observer_ = nullptr;
   base::Tracer* tracer_ = nullptr;
   std::unique_ptr<jit::Translator> translator_;
 };

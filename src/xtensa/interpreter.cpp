@@ -166,9 +166,10 @@ Stop Core::Interpreter::execute(Handlers* handlers) {
 #define XTENSA_INSTRUCTION(op, ...) &&op_##op,
 #include "xtensa/isa.def"
 #undef XTENSA_INSTRUCTION
-        &&op_kInvalid,      &&extra_kEnd,        &&extra_kLoopEnd,  &&extra_kPanes,   &&extra_kFpCheck,
-        &&extra_kWatch,     &&extra_kBreakpoint, &&extra_kDebugger, &&extra_kNative,  &&extra_kStop,
-        &&extra_kLoadState, &&extra_kStoreState, &&extra_kConstant, &&extra_kWritePs, &&extra_kPrivileged,
+        &&op_kInvalid,     &&extra_kEnd,     &&extra_kLoopEnd,    &&extra_kPanes,
+        &&extra_kFpCheck,  &&extra_kWatch,   &&extra_kBreakpoint, &&extra_kDebugger,
+        &&extra_kNative,   &&extra_kStop,    &&extra_kLoadState,  &&extra_kStoreState,
+        &&extra_kConstant, &&extra_kWritePs, &&extra_kPrivileged, &&extra_kTally,
     };
     static_assert(std::size(table) == std::tuple_size_v<Handlers>);
     std::copy(std::begin(table), std::end(table), handlers->begin());
@@ -219,7 +220,7 @@ dispatch:
   panes = free_panes(*s);
   counting = s->icountlevel > core.current_interrupt_level();
   // Blocks of the cache hold no checks for privilege: the ESP32 has one ring.
-  single = counting || in_user_ring() || core.stepping();
+  single = counting || in_user_ring() || core.stepping() || core.observer_ != nullptr;
   note_loop_end();
   if (single) goto single_step;
   if (translator_ != nullptr) {
@@ -309,6 +310,7 @@ slow_entry:
 single_step:
   // Here, since ICOUNT does not count what is not executed.
   if (core.has_breakpoint(s->pc) && core.debugger_breakpoint()) goto dispatch;
+  if (core.observer_ != nullptr) core.observer_->executes(core);
   if (counting) {
     if (s->icount == 0xffffffff && debug_exception(kDebugIcount)) {
       --left;

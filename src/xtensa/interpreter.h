@@ -41,6 +41,7 @@ enum class Extra : std::uint8_t {
   kConstant,    // at = imm
   kWritePs,     // PS = at
   kPrivileged,  // raises Privileged
+  kTally,       // counts an execution of its instruction; the slot behind it says where
   kCount,
 };
 
@@ -135,7 +136,7 @@ struct Core::Interpreter {
   bool may_translate() const {
     const State& state = core_.state_;
     return (state.ibreakenable | state.icountlevel) == 0 && !core_.watching_data() && !core_.stepping() &&
-           core_.translation_allowed_ && !executes_only(state);
+           core_.observer_ == nullptr && core_.translation_allowed_ && !executes_only(state);
   }
   // To be called where LEND may have been written.
   void note_loop_end() {
@@ -178,7 +179,7 @@ struct Core::Interpreter {
   std::uint32_t last_lend_ = 0;  // one of them: LEND when last looked at
 
   static constexpr unsigned kMaxInstructions = 64;  // of a block
-  static constexpr unsigned kMaxSlots = kMaxInstructions * 6 + 8;
+  static constexpr unsigned kMaxSlots = kMaxInstructions * 8 + 8;
   std::array<Slot, kMaxSlots> slots_{};
   // A block of one instruction, for ICOUNT.
   alignas(Block) std::array<std::byte, sizeof(Block) + 24 * sizeof(Slot)> scratch_{};

@@ -173,7 +173,16 @@ Label Emitter::cold_exit(std::uint32_t pc, unsigned refund, RegisterSet dirty, c
 }
 
 Label Emitter::interpret_here() {
-  return cold_exit(current_->pc, block_->count - step_, dirty_, thunks_.exit_interpret);
+  const Label out = cold_exit(current_->pc, block_->count - step_, dirty_, thunks_.exit_interpret);
+  if (translator_.core().execution_counter(current_->pc) == nullptr) return out;
+  // The interpreter counts it.
+  const Label label = as_.newLabel();
+  cold([=, this, pc = current_->pc] {
+    as_.bind(label);
+    emit_tally(pc, true);
+    as_.jmp(out);
+  });
+  return label;
 }
 
 void Emitter::emit_resume(Resume how, std::uint32_t pc) {
@@ -246,6 +255,7 @@ void Emitter::emit_block(std::size_t index) {
     const Step& step = region_.steps[block.first + step_];
     current_ = &step;
     emit_panes(step);
+    emit_tally(step.pc);
     const bool last = step_ + 1 == block.count;
     if (last && block.end != End::kFall && block.end != End::kInterpret) break;
     emit_step(step);
@@ -281,6 +291,13 @@ void Emitter::emit_panes(const Step& step) {
     fill(live);
     as_.jmp(check);
   });
+}
+
+void Emitter::emit_tally(std::uint32_t pc, bool back) {
+  std::uint64_t* const counter = translator_.core().execution_counter(pc);
+  if (counter == nullptr) return;
+  as_.mov(x86::rax, reinterpret_cast<std::uint64_t>(counter));
+  back ? as_.dec(x86::qword_ptr(x86::rax)) : as_.inc(x86::qword_ptr(x86::rax));
 }
 
 void Emitter::emit_step(const Step& step) {
@@ -527,6 +544,7 @@ void Emitter::emit_entry_step() {
   }
   as_.bind(rotated);
   as_.mov(x86::dword_ptr(x86::rbx, 4 * in.s), x86::ecx);
+  emit_tally(pc);
 }
 
 // --- The result

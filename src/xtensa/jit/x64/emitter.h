@@ -84,6 +84,8 @@ class Emitter {
   void emit_loop_end(const Block& block, std::size_t index);
   void emit_loop(const Block& block, std::size_t index);
   void emit_panes(const Step& step);
+  // An execution of the instruction at `pc` is counted, if anybody counts those; or is taken back.
+  void emit_tally(std::uint32_t pc, bool back = false);
   void spill(RegisterSet dirty);
   void fill(RegisterSet live);
   // A way out, put behind the region's code: refunds, spills, sets pc, jumps to `thunk`.

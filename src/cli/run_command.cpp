@@ -130,11 +130,15 @@ std::string problem_of(const host::SessionOptions& options) {
                          options.image);
     }
   }
+  if (!options.call_trace.empty() && options.net == host::NetMode::kNone)
+    return "--call-trace follows what comes by the network: it needs --net user";
+  if (options.calls.format == debug::CallTraceFormat::kPerfetto && options.calls.requests > 1)
+    return "--call-trace-format perfetto: such a file holds one request";
   if (options.net == host::NetMode::kNone && !options.publish.empty()) return "--publish needs --net user";
   auto on_stdio = std::ranges::count(options.serial, base::SerialSpec::Kind::kStdio, &base::SerialSpec::kind);
   if (on_stdio > 1) return "only one of --serial, --serial1 and --serial2 can be stdio";
-  for (const std::string* file :
-       {&options.image, &options.rom, &options.efuse, &options.elf, &options.profile}) {
+  for (const std::string* file : {&options.image, &options.rom, &options.efuse, &options.elf,
+                                  &options.profile, &options.coverage, &options.call_trace}) {
     if (!file->empty() && !fs::exists(*file, error)) {
       return fmt::format("{}: {}", *file, error ? error.message() : "No such file or directory");
     }
@@ -262,6 +266,39 @@ void add_run_options(CLI::App& command, host::SessionOptions& options) {
                   "Where to (default: profile.folded); for flamegraph.pl or speedscope.app")
       ->type_name("FILE")
       ->group("Tracing");
+  command
+      .add_option("--coverage", options.coverage,
+                  "Count how often each line of this ELF file's sources is executed, for lcov and genhtml")
+      ->type_name("ELF")
+      ->group("Tracing");
+  command.add_option("--coverage-file", options.coverage_file, "Where to (default: espalier.info)")
+      ->type_name("FILE")
+      ->group("Tracing");
+  command
+      .add_option(
+          "--call-trace", options.call_trace,
+          "Follow a request from its frame to the answer's: what each task and interrupt calls, with the "
+          "names of this ELF file")
+      ->type_name("ELF")
+      ->group("Call trace");
+  command.add_option("--call-trace-file", options.call_trace_file, "Where to (default: standard error)")
+      ->type_name("FILE")
+      ->group("Call trace");
+  add_repeatable(command, "--call-trace-filter", options.calls.filters,
+                 "Which frames with data are requests (default: those to published ports; none: tcp)",
+                 "tcp|udp[:PORT]", debug::FrameFilter::parse)
+      ->group("Call trace");
+  add_parsed(command, "--call-trace-requests", options.calls.requests, "How many are followed (default: 1)",
+             "N", parse_count)
+      ->group("Call trace");
+  add_parsed(command, "--call-trace-depth", options.calls.depth,
+             "Calls deeper than this are left out of the text (default: 64)", "N", parse_count)
+      ->group("Call trace");
+  add_choice<debug::CallTraceFormat>(
+      command, "--call-trace-format", options.calls.format,
+      "Text, or a timeline for ui.perfetto.dev (default: text)",
+      {{"text", debug::CallTraceFormat::kText}, {"perfetto", debug::CallTraceFormat::kPerfetto}})
+      ->group("Call trace");
   add_parsed(command, "--log", options.log,
              "The emulator's own messages: error, warn, info, debug or trace; then areas, such as unimp,net",
              "LEVEL[,AREA...]", parse_log);

@@ -197,6 +197,33 @@ TEST(RunCommand, TakesWaveformAndProfile) {
   expect_refused({"--demo", "--profile", "/no/such.elf"}, "/no/such.elf: No such file or directory");
 }
 
+TEST(RunCommand, CoverageAndCallTracesTakeAnElfFile) {
+  image::test::TemporaryFolder folder;
+  const std::string elf = folder.write("program.elf", "x").string();
+  const Outcome counted = run({"--demo", "--coverage", elf, "--coverage-file", "lines"});
+  ASSERT_TRUE(counted.options) << counted.errors;
+  EXPECT_EQ(counted.options->coverage, elf);
+  EXPECT_EQ(counted.options->coverage_file, "lines");
+  EXPECT_EQ(run({"--demo"}).options->coverage_file, "espalier.info");
+  const Outcome followed = run({"--call-trace", elf, "--call-trace-filter", "tcp:80", "--call-trace-filter",
+                                "udp", "--call-trace-requests", "3", "--call-trace-depth", "9", "--demo"});
+  ASSERT_TRUE(followed.options) << followed.errors;
+  EXPECT_EQ(followed.options->call_trace, elf);
+  EXPECT_EQ(followed.options->call_trace_file, "-");
+  const debug::CallTraceOptions& calls = followed.options->calls;
+  ASSERT_EQ(calls.filters.size(), 2u);
+  EXPECT_EQ(calls.filters[0].port, 80);
+  EXPECT_FALSE(calls.filters[1].tcp);
+  EXPECT_EQ(calls.requests, 3u);
+  EXPECT_EQ(calls.depth, 9u);
+  EXPECT_EQ(run({"--demo"}).options->calls.requests, 1u);
+  expect_refused({"--demo", "--coverage", "/no/such.elf"}, "/no/such.elf: No such file or directory");
+  expect_refused({"--demo", "--call-trace", "/no/such.elf"}, "/no/such.elf: No such file or directory");
+  expect_refused({"--demo", "--call-trace", elf, "--net", "none"}, "--net user");
+  expect_refused({"--demo", "--call-trace-filter", "icmp"}, "'icmp' is no filter");
+  expect_refused({"--demo", "--call-trace-format", "perfetto", "--call-trace-requests", "2"}, "one request");
+}
+
 // Without an image: nothing is run.
 TEST(RunCommand, ListsTheEventsWithoutAnImage) {
   const Outcome outcome = run({"--trace", "help"});

@@ -23,21 +23,21 @@ const image::LineTable& Symbols::lines() const {
 }
 
 std::optional<Symbols::Function> Symbols::function_at(std::uint32_t address) const {
+  // A program names ROM functions too, but not what lies between them. The built-in ROM's own guest code lies
+  // among its published functions.
   const bool in_rom = address - rom::kCodeBase < rom::kCodeSize;
-  if (in_rom && rom_ == nullptr) {
-    // "memcpy+0x12", or the address where there is nothing.
-    const std::string text = rom::describe(address);
-    if (text.starts_with("0x")) return std::nullopt;
-    const std::size_t plus = text.find('+');
-    const auto past = plus == std::string::npos
-                          ? 0
-                          : static_cast<std::uint32_t>(std::stoul(text.substr(plus + 1), nullptr, 16));
-    return Function{text.substr(0, plus), address - past};
-  }
-  // A program names ROM functions too, but not what lies between them.
-  const image::ElfSymbol* symbol = (in_rom ? *rom_ : *program_).symbol_at(address);
-  if (symbol == nullptr) return std::nullopt;
-  return Function{demangled(symbol->name), symbol->address};
+  const image::ElfFile* const file = in_rom ? rom_.get() : program_.get();
+  if (const image::ElfSymbol* symbol = file != nullptr ? file->symbol_at(address) : nullptr)
+    return Function{demangled(symbol->name), symbol->address};
+  if (!in_rom) return std::nullopt;
+  // "memcpy+0x12", or the address where there is nothing.
+  const std::string text = rom::describe(address);
+  if (text.starts_with("0x")) return std::nullopt;
+  const std::size_t plus = text.find('+');
+  const auto past = plus == std::string::npos
+                        ? 0
+                        : static_cast<std::uint32_t>(std::stoul(text.substr(plus + 1), nullptr, 16));
+  return Function{text.substr(0, plus), address - past};
 }
 
 std::string Symbols::function(std::uint32_t address) const {

@@ -21,6 +21,7 @@ class Symbols {
       : program_(std::move(program)), rom_(std::move(rom)) {}
 
   const image::ElfFile& program() const { return *program_; }
+  const std::shared_ptr<const image::ElfFile>& shared_program() const { return program_; }
   // Read when first asked for, which takes some hundredths of a second.
   const image::LineTable& lines() const;
 

@@ -228,13 +228,18 @@ void Session::connect_network() {
   net::EthernetPeer* peer = network_.get();
   if (peer == nullptr) peer = tap_interface_.get();
   net::EthernetPort* port = line_.get();
+  if (call_trace_) port = call_trace_.get();
   if (pcap_) {
     net::PcapTap::Clock clock = net::PcapTap::host_clock;
     if (options_.clock == ClockMode::kWarp)
       clock = [this] { return base::ns_from_ticks(machine_->clock().now()); };
-    tap_ = std::make_unique<net::PcapTap>(*pcap_, std::move(clock), *line_, *peer);
+    tap_ = std::make_unique<net::PcapTap>(*pcap_, std::move(clock), *port, *peer);
     peer = tap_.get();
     port = tap_.get();
+  }
+  if (call_trace_) {
+    call_trace_->plug(*line_, *peer);
+    peer = call_trace_.get();
   }
   line_->connect(peer);
   if (network_)
@@ -311,12 +316,9 @@ std::expected<void, std::string> Session::open_profile() {
   if (options_.profile.empty()) return {};
   auto symbols = load_symbols(options_.profile);
   if (!symbols) return std::unexpected("--profile: " + symbols.error());
-  auto file = debug::TraceFile::create(options_.profile_file);
+  auto file = open_report(options_.profile_file, "profile");
   if (!file) return std::unexpected("--profile-file: " + file.error());
   profile_file_ = std::move(*file);
-  profile_file_->on_error([this](const std::string& line) {
-    machine_->log().error(base::LogArea::kGeneral, "the profile is not complete: {}", line);
-  });
   const auto tasks = debug::FreeRtosSymbols::find((*symbols)->program());
   const auto name = [known = std::shared_ptr<debug::Symbols>(std::move(*symbols))](std::uint32_t address) {
     return known->function(address);
@@ -336,7 +338,8 @@ std::expected<std::unique_ptr<debug::Symbols>, std::string> Session::load_symbol
 
 // The application's ELF file: the one that is named for whatever purpose, else the one in the build folder.
 std::string Session::elf_path() const {
-  for (const std::string* path : {&options_.elf, &options_.profile, &options_.kernel})
+  for (const std::string* path :
+       {&options_.elf, &options_.profile, &options_.coverage, &options_.call_trace, &options_.kernel})
     if (!path->empty()) return *path;
   return options_.demo ? std::string() : program_path(options_.image).string();
 }
@@ -367,6 +370,57 @@ std::expected<std::shared_ptr<const esp32::Snapshot>, std::string> Session::snap
   return esp32::Snapshot::take(*machine_, {.program = "Espalier " ESPALIER_VERSION,
                                            .image = image().name,
                                            .guest_address = network_ && network_->guest_known()});
+}
+
+std::expected<void, std::string> Session::open_coverage() {
+  if (options_.coverage.empty()) return {};
+  auto symbols = load_symbols(options_.coverage);
+  if (!symbols) return std::unexpected("--coverage: " + symbols.error());
+  auto coverage = debug::Coverage::start(*machine_, std::move(*symbols));
+  if (!coverage)
+    return std::unexpected(fmt::format("--coverage: {} {}", options_.coverage, coverage.error()));
+  auto file = open_report(options_.coverage_file, "coverage");
+  if (!file) return std::unexpected("--coverage-file: " + file.error());
+  coverage_file_ = std::move(*file);
+  coverage_ = std::move(*coverage);
+  return {};
+}
+
+// Before there is a network, which it is to be plugged into.
+std::expected<void, std::string> Session::open_call_trace() {
+  if (options_.call_trace.empty()) return {};
+  auto symbols = load_symbols(options_.call_trace);
+  if (!symbols) return std::unexpected("--call-trace: " + symbols.error());
+  debug::CallTraceOptions options = options_.calls;
+  if (options.filters.empty())
+    for (const net::Publish& publish : options_.publish)
+      options.filters.push_back({.tcp = !publish.udp, .port = publish.guest_port});
+  call_trace_ = std::make_unique<debug::CallTrace>(*machine_, std::move(*symbols), std::move(options),
+                                                   [this](std::string_view text) {
+                                                     call_trace_file_->write(text);
+                                                     call_trace_file_->flush();
+                                                   });
+  return {};
+}
+
+// Last of all, as every file.
+std::expected<void, std::string> Session::open_call_trace_file() {
+  if (!call_trace_) return {};
+  auto file = open_report(options_.call_trace_file, "call trace");
+  if (!file) return std::unexpected("--call-trace-file: " + file.error());
+  call_trace_file_ = std::move(*file);
+  return {};
+}
+
+// A file that is written at the end; what goes wrong then is told.
+std::expected<std::unique_ptr<debug::TraceFile>, std::string> Session::open_report(const std::string& path,
+                                                                                   std::string_view what) {
+  auto file = debug::TraceFile::create(path);
+  if (file)
+    (*file)->on_error([this, what](const std::string& line) {
+      machine_->log().error(base::LogArea::kGeneral, "the {} is not complete: {}", what, line);
+    });
+  return file;
 }
 
 std::string Session::profile_summary() const {
@@ -411,6 +465,7 @@ std::expected<void, std::string> Session::open() {
   monitor_ = std::make_unique<Monitor>(*this);
   if (auto ok = load_kernel(); !ok) return ok;
   if (auto ok = open_symbols(); !ok) return ok;
+  if (auto ok = open_call_trace(); !ok) return ok;
   if (auto ok = open_network(); !ok) return ok;
   if (auto ok = open_serial_ports(); !ok) return ok;
   if (auto ok = open_perf_map(); !ok) return ok;
@@ -419,6 +474,8 @@ std::expected<void, std::string> Session::open() {
   if (auto ok = open_trace(); !ok) return ok;
   if (auto ok = open_waveform(); !ok) return ok;
   if (auto ok = open_profile(); !ok) return ok;
+  if (auto ok = open_coverage(); !ok) return ok;
+  if (auto ok = open_call_trace_file(); !ok) return ok;
   if (options_.timeout_seconds)
     deadline_ns_ = base::EventLoop::now_ns() + static_cast<std::uint64_t>(*options_.timeout_seconds * 1e9);
   return {};
@@ -518,6 +575,12 @@ std::expected<void, std::string> Session::close() {
   if (profile_) {
     profile_file_->write(profile_->folded());
     profile_file_->flush();
+  }
+  if (call_trace_ && call_trace_->finish() == 0)
+    machine_->log().warn(base::LogArea::kGeneral, "--call-trace: no frame was a request");
+  if (coverage_) {
+    coverage_file_->write(coverage_->tracefile());
+    coverage_file_->flush();
   }
   for (auto& port : serial_) port->drain(kDrainTime);
   if (flash_mirror_) return flash_mirror_->sync();

@@ -11,6 +11,8 @@
 
 #include "base/event_loop.h"
 #include "base/serial_backend.h"
+#include "debug/call_trace.h"
+#include "debug/coverage.h"
 #include "debug/gdb_server.h"
 #include "debug/panic_watch.h"
 #include "debug/profile.h"
@@ -122,7 +124,11 @@ class Session {
   Result<void> open_trace();
   Result<void> open_waveform();
   Result<void> open_profile();
+  Result<void> open_coverage();
+  Result<void> open_call_trace();
+  Result<void> open_call_trace_file();
   Result<void> open_symbols();
+  Result<std::unique_ptr<debug::TraceFile>> open_report(const std::string& path, std::string_view what);
   // Of the ELF file at `path`, with the built-in ROM's where it is used.
   Result<std::unique_ptr<debug::Symbols>> load_symbols(const std::string& path) const;
   std::string elf_path() const;
@@ -156,6 +162,10 @@ class Session {
   std::unique_ptr<debug::TraceFile> profile_file_;
   std::unique_ptr<debug::Profile> profile_;
   std::unique_ptr<Monitor> monitor_;
+  std::unique_ptr<debug::TraceFile> call_trace_file_;
+  std::unique_ptr<debug::CallTrace> call_trace_;
+  std::unique_ptr<debug::TraceFile> coverage_file_;
+  std::unique_ptr<debug::Coverage> coverage_;
   std::unique_ptr<debug::GdbServer> gdb_;
   // Until the next advance(): the command that has ended it may be its own debugger's.
   std::vector<std::unique_ptr<debug::GdbServer>> former_gdbs_;

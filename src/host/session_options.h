@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/serial_backend.h"
+#include "debug/call_trace.h"
 #include "debug/gdb_address.h"
 #include "debug/tracing.h"
 #include "devices/efuse_values.h"
@@ -75,6 +76,11 @@ struct SessionOptions {
   std::string vcd;      // file; empty: no waveform
   std::string profile;  // the program's ELF file; empty: no profile
   std::string profile_file = "profile.folded";
+  std::string coverage;  // the same; empty: none
+  std::string coverage_file = "espalier.info";
+  std::string call_trace;  // the same; empty: none
+  std::string call_trace_file = "-";
+  debug::CallTraceOptions calls;  // without filters: data to published ports
   std::string elf;  // file; of the program, for the names of its tasks and functions (default: in the build)
   std::string log;  // "LEVEL[,AREA...]", checked; empty: the default
 

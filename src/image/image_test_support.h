@@ -255,4 +255,55 @@ inline Bytes make_elf(const std::vector<TestElfSection>& sections,
   return file;
 }
 
+struct TestLine {
+  std::uint32_t address;
+  std::uint32_t file;  // from 1 on
+  std::uint32_t line;
+  bool statement = true;
+};
+
+// A .debug_line section with one table (DWARF 4, 6.2). The last line of each sequence is where that ends.
+inline Bytes make_debug_line(const std::vector<std::string>& files,
+                             const std::vector<std::vector<TestLine>>& sequences) {
+  // Instruction length, operations, default_is_stmt, line base and range, arguments of the operations.
+  Bytes header{1, 1, 1, 0xfb, 14, 13, 0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1};
+  header.push_back(0);  // no folders
+  for (const std::string& file : files) {
+    header.insert(header.end(), file.begin(), file.end());
+    header.insert(header.end(), {0, 0, 0, 0});
+  }
+  header.push_back(0);
+  Bytes program;
+  const auto add = [&program](std::initializer_list<std::uint8_t> bytes) {
+    program.insert(program.end(), bytes);
+  };
+  constexpr std::uint8_t kCopy = 1, kAdvanceLine = 3, kSetFile = 4, kNegate = 6;
+  for (const auto& sequence : sequences) {
+    std::uint32_t line = 1;
+    bool statement = true;
+    for (std::size_t n = 0; n < sequence.size(); ++n) {
+      const TestLine& row = sequence[n];
+      add({0, 5, 2});  // DW_LNE_set_address
+      append32(program, row.address);
+      if (n + 1 == sequence.size()) {
+        add({0, 1, 1});  // DW_LNE_end_sequence
+        break;
+      }
+      add({kSetFile, static_cast<std::uint8_t>(row.file), kAdvanceLine});
+      const auto by = static_cast<std::int32_t>(row.line - line);  // SLEB128 of two bytes
+      add({static_cast<std::uint8_t>((by & 0x7f) | 0x80), static_cast<std::uint8_t>(by >> 7 & 0x7f)});
+      line = row.line;
+      if (std::exchange(statement, row.statement) != row.statement) add({kNegate});
+      add({kCopy});
+    }
+  }
+  Bytes table;
+  append32(table, static_cast<std::uint32_t>(2 + 4 + header.size() + program.size()));
+  append16(table, 4);
+  append32(table, static_cast<std::uint32_t>(header.size()));
+  table.insert(table.end(), header.begin(), header.end());
+  table.insert(table.end(), program.begin(), program.end());
+  return table;
+}
+
 }  // namespace espalier::image::test

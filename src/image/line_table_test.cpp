@@ -10,49 +10,14 @@ namespace {
 
 using test::make_elf;
 
-// A DWARF 4 line table (DWARF 4, 6.2) of one sequence from 0x40080000 on:
-//   +0 main.c:10, +3 main.c:12, +3 lib/util.h:5 (no statement), +8 main.c:13, +12 end
-// and one of a function that the linker has dropped, at 0.
+// The last is a function that the linker has dropped.
 Bytes line_program() {
-  Bytes header{1,    1,  1,
-               0xfb, 14, 13};  // instruction length, operations, default_is_stmt, line base and range
-  for (const int length : {0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1})
-    header.push_back(static_cast<std::uint8_t>(length));
-  const auto text = [&header](std::string_view name) {
-    header.insert(header.end(), name.begin(), name.end());
-    header.push_back(0);
-  };
-  text("lib");
-  header.push_back(0);
-  text("main.c"), header.insert(header.end(), {0, 0, 0});
-  text("util.h"), header.insert(header.end(), {1, 0, 0});
-  header.push_back(0);
-
-  constexpr std::uint8_t kCopy = 1, kAdvancePc = 2, kAdvanceLine = 3, kSetFile = 4, kNegate = 6;
-  Bytes program;
-  const auto add = [&program](std::initializer_list<std::uint8_t> bytes) {
-    program.insert(program.end(), bytes);
-  };
-  const auto set_address = [&](std::uint32_t address) {
-    add({0, 5, 2});
-    append32(program, address);
-  };
-  set_address(0x40080000);
-  add({kAdvanceLine, 9, kCopy});
-  add({kAdvancePc, 3, kAdvanceLine, 2, kCopy});
-  add({kSetFile, 2, kAdvanceLine, 0x79, kNegate, kCopy});  // -7
-  add({kAdvancePc, 5, kSetFile, 1, kAdvanceLine, 8, kNegate, kCopy});
-  add({kAdvancePc, 4, 0, 1, 1});
-  set_address(0);
-  add({kAdvanceLine, 98, kCopy, kAdvancePc, 4, 0, 1, 1});
-
-  Bytes table;
-  append32(table, static_cast<std::uint32_t>(2 + 4 + header.size() + program.size()));
-  append16(table, 4);
-  append32(table, static_cast<std::uint32_t>(header.size()));
-  table.insert(table.end(), header.begin(), header.end());
-  table.insert(table.end(), program.begin(), program.end());
-  return table;
+  return test::make_debug_line({"main.c", "lib/util.h"}, {{{0x40080000, 1, 10},
+                                                           {0x40080003, 1, 12},
+                                                           {0x40080003, 2, 5, false},
+                                                           {0x40080008, 1, 13},
+                                                           {0x4008000c, 1, 0}},
+                                                          {{0, 1, 99}, {4, 1, 0}}});
 }
 
 ElfFile program_with(Bytes debug_line) {

@@ -180,7 +180,7 @@ TEST_P(Straps, ChooseTheMode) {
   machine_.registers[GPIO_STRAP_REG] = value;
   const std::string shown = fmt::format(
       "ets Jun  8 2016 00:22:57\r\n\r\nrst:0x1 (POWERON_RESET),boot:{:#x} ({})\r\n{}", value, name, then);
-  EXPECT_TRUE(machine_.boot(then).starts_with(shown)) << machine_.console;
+  EXPECT_TRUE(machine_.boot(fmt::format("({})\r\n{}", name, then)).starts_with(shown)) << machine_.console;
 }
 INSTANTIATE_TEST_SUITE_P(
     Boot, Straps,
@@ -191,6 +191,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Strap{0x23, "DOWNLOAD_BOOT(UART0/UART1/SDIO_REI_REO_V2)", "waiting for download\r\n"},
                       Strap{0x0a, "HSPI_FLASH_BOOT", "flash read err, 1000\r\n"},
                       Strap{0x0c, "SPI_FLASH_BOOT", "flash read err, 631\r\n"},
+                      Strap{0x0f, "UART_BOOT(UART0)", ""},
                       Strap{0x0d, "SDIO_REI_FEO_V1_BOOT", "waiting for sdio host\r\n"},
                       Strap{0x17, "SPI_FAST_FLASH_BOOT", "flash read err, 1000\r\n"},
                       Strap{0x33, "SPI_FAST_FLASH_BOOT", "flash read err, 1000\r\n"}));

@@ -67,9 +67,10 @@ struct Answer {
 
 class Download : public ::testing::Test {
  protected:
-  Download() {
-    machine_.registers[GPIO_STRAP_REG] = 0x03;
-    machine_.boot("waiting for download\r\n");
+  Download() : Download(0x03, "waiting for download\r\n") {}
+  Download(std::uint32_t strapping, std::string_view greeting) {
+    machine_.registers[GPIO_STRAP_REG] = strapping;
+    machine_.boot(greeting);
     machine_.console.clear();
   }
 
@@ -205,6 +206,65 @@ TEST_F(Download, NothingElseConnects) {
   connect();
 }
 
+// Strapping 0x0f, which QEMU's users know: UART0 alone, and once the rate is known nothing has to be said
+// first.
+class UartBoot : public Download {
+ protected:
+  UartBoot() : Download(0x0f, "UART_BOOT(UART0))\r\n") {}
+};
+TEST_F(UartBoot, NeedsNoSync) {
+  machine_.core().run(1'000'000);
+  EXPECT_EQ(machine_.console, "");
+  EXPECT_EQ(machine_.core().run(1000), xtensa::Stop::kWaiti);  // it does not spin
+  know_baud_rate();
+  machine_.type("\xc0");
+  EXPECT_EQ(ask(kReadReg, words({0x40001000})).value, 0x00f01d83);
+  connect();
+}
+TEST_F(UartBoot, RunsWhatWasLoaded) {
+  connect();
+  constexpr std::uint32_t kEntry = 0x40090000;
+  const auto program = xtensa::testing::assemble("entry a1, 32; here: j here; .align 4", kEntry);
+  const std::string code(program.bytes.begin(), program.bytes.end());
+  EXPECT_EQ(error_of(kMemBegin, words({static_cast<std::uint32_t>(code.size()), 1, 0x100, kEntry})), kOk);
+  EXPECT_EQ(block(kMemData, 0, code), kOk);
+  EXPECT_EQ(error_of(kMemEnd, words({0, kEntry})), kOk);
+  machine_.core().run(10'000);
+  EXPECT_EQ(machine_.core().state().pc, kEntry + 3);
+}
+// "Run" of a tool that has loaded nothing: the flash boots, in the old way.
+TEST_F(UartBoot, BootsTheFlashInTheEnd) {
+  connect();
+  attach_flash();
+  EXPECT_EQ(error_of(kFlashBegin, words({0, 0, 0x400, 0})), kOk);
+  EXPECT_EQ(error_of(kFlashEnd, words({1})), kOk);
+  machine_.core().run(1'000'000);
+  EXPECT_NE(machine_.console.find("flash read err, 631\r\n"), std::string::npos) << machine_.console;
+}
+
+// What esptool and esptool-js ask a later chip: the ESP32's ROM answers as if the SYNC before were meant,
+// eight times.
+TEST_F(UartBoot, AnswersAnUnknownOperationAsTheLastOne) {
+  constexpr std::uint8_t kGetSecurityInfo = 0x14;
+  connect();
+  send(kGetSecurityInfo, "");
+  for (unsigned i = 0; i < 8; ++i) {
+    const Answer a = answer();
+    EXPECT_EQ(a.operation, kSync);
+    EXPECT_EQ(a.value, 0x20120707);
+    EXPECT_EQ(a.failed, 1);
+    EXPECT_EQ(a.error, kInvalid);
+  }
+  EXPECT_EQ(receive(), std::nullopt);
+  EXPECT_EQ(ask(kReadReg, words({0x40001000})).value, 0x00f01d83);
+  send(kGetSecurityInfo, "");
+  const Answer a = answer();
+  EXPECT_EQ(a.operation, kReadReg);
+  EXPECT_EQ(a.value, 0x00f01d83);
+  EXPECT_EQ(a.error, kInvalid);
+  EXPECT_EQ(receive(), std::nullopt);
+}
+
 TEST_F(Download, ReadsAndWritesRegisters) {
   connect();
   machine_.registers[0x3ff5a00c] = 0x12c0db34;  // both of SLIP's special bytes
@@ -329,7 +389,8 @@ TEST_F(Download, Refusals) {
   connect();
   attach_flash();
   // Unknown operations, and packets of a length that is none.
-  EXPECT_EQ(error_of(0x14, ""), kInvalid);
+  send(0x14, "");
+  EXPECT_EQ(answer().error, kInvalid);
   EXPECT_EQ(error_of(kMemBegin, words({1, 2, 3})), kInvalid);
   EXPECT_EQ(error_of(kFlashBegin, words({0x400, 1, 0x1804, 0})), kInvalid);
   EXPECT_EQ(error_of(kMemEnd, words({0, 0, 0})), kInvalid);

@@ -153,7 +153,7 @@ static void download(void) {
   Uart_Init(1, rom_xtal_hz());
   ets_printf("waiting for download\n");
   uart_tx_flush(0);
-  rom_download(&USER_CODE_START);
+  rom_download(false, &USER_CODE_START);
 }
 
 static void boot_pro_cpu(void) {
@@ -182,7 +182,8 @@ static void boot_pro_cpu(void) {
     if (is_flash_boot()) {
       attach_flash();
     } else if (is_uart_boot()) {
-      uart_div_modify(0, (uint16_t)uart_baudrate_detect(0, 0));
+      rom_download(true, &USER_CODE_START);
+      if (!USER_CODE_START) boot_from_flash(); /* the tool has said to run what it has flashed */
     } else if (is_sdio_v1_boot()) {
       ets_printf("waiting for sdio host\n");
       clear_bits(IO_MUX_SD_DATA1_REG, MCU_SEL);

@@ -325,7 +325,9 @@ static void drain(void) {
   uart_tx_wait_idle(GetUartDevice()->rx_uart);
 }
 
-/* Serves requests until one says to leave. 0; then *entry is where to go on, unless it is 0. */
+/* Serves requests until one says to leave. 0; then *entry is where to go on, unless it is 0.
+   What is no request is answered as the last one was, with an error, and after a SYNC as often: tools that try a later
+   chip's operation recognise by it that there is none. Values of answers stay until the next one, too. */
 int UartDwnLdProc(uint8_t *buffer, uint16_t room, uint32_t *entry) {
   (void)room;
   Packet *const packet = (Packet *)buffer;
@@ -333,11 +335,15 @@ int UartDwnLdProc(uint8_t *buffer, uint16_t room, uint32_t *entry) {
   Compressed *const compressed = COMPRESSED;
   memset(&compressed->transfer, 0, sizeof compressed->transfer);
   uint8_t *const message = gTxMsg;
+  uint8_t operation = kSync; /* the last that there is */
+  uint32_t value = 0;
   do {
     while (!receive(buffer)) wait_for_input(GetUartDevice()->rx_uart == 0, GetUartDevice()->rx_uart == 1);
-    uint32_t error = kNone, value = 0, divider = 0;
+    uint32_t error = kNone, divider = 0;
     int failed = 0;
     uint32_t extra = 0; /* bytes of the answer before its status */
+    const uint8_t before = operation;
+    operation = packet->operation;
     switch (packet->direction ? 0 : packet->operation) {
       case kFlashBegin: failed = FlashDwnLdStartMsgProc(packet, &error, transfer); break;
       case kFlashData: failed = FilePacketSendReqMsgProc(packet, &error, transfer); break;
@@ -368,18 +374,20 @@ int UartDwnLdProc(uint8_t *buffer, uint16_t room, uint32_t *entry) {
         failed = VerifyFlashMd5Proc(packet, &error, (char *)message + 8);
         extra = 32;
         break;
-      default: failed = fail(&error, kInvalid);
+      default:
+        failed = fail(&error, kInvalid);
+        operation = before;
     }
     const bool restart = error == kRestart;
     if (restart) error = kNone;
     message[0] = 1;
-    message[1] = packet->operation;
+    message[1] = operation;
     message[2] = (uint8_t)(extra + 4);
     message[3] = 0;
     memcpy(message + 4, &value, 4);
     const uint8_t status[4] = {failed != 0, (uint8_t)error, 0, 0};
     memcpy(message + 8 + extra, status, 4);
-    answer(message, 12 + extra, packet->operation == kSync ? kSyncAnswers : 1);
+    answer(message, 12 + extra, operation == kSync ? kSyncAnswers : 1);
     if (restart) {
       drain();
       software_reset();
@@ -392,13 +400,23 @@ int UartDwnLdProc(uint8_t *buffer, uint16_t room, uint32_t *entry) {
   return 0;
 }
 
+/* UART boot: the first bytes on UART0 only serve to find the baud rate, then requests are served without a SYNC. */
+static void find_baud_rate(void) {
+  uint32_t divider;
+  while (!((divider = (uint32_t)uart_baudrate_detect(0, 1)) & 0xffff)) wait_for_input(true, false);
+  uart_div_modify(0, divider & 0xffff);
+  GetUartDevice()->rx_uart = 0;
+  GetUartDevice()->rx_state = kSlipSearchingStart;
+}
+
 /* Download mode until a tool has loaded code; where it is to start, or 0. */
-void rom_download(uint32_t *entry) {
+void rom_download(bool uart_boot, uint32_t *entry) {
   ets_isr_attach(UART_CPU_INTERRUPT, input_is_there, NULL);
   ets_isr_unmask(BIT(UART_CPU_INTERRUPT));
-  for (;;) {
-    if (UartConnCheck(0) || UartConnCheck(1)) break;
-    wait_for_input(true, true);
+  if (uart_boot) {
+    find_baud_rate();
+  } else {
+    while (!UartConnCheck(0) && !UartConnCheck(1)) wait_for_input(true, true);
   }
   UartDwnLdProc((uint8_t *)REQUEST, kRoom, entry);
   ets_isr_mask(BIT(UART_CPU_INTERRUPT));

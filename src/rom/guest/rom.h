@@ -80,7 +80,7 @@ enum { kSlipSearchingStart = 2 }; /* rx_state: between packets; less: the baud r
 int rom_slip_byte(UartDevice *uart, uint8_t *data, int limit, uint8_t c);
 
 /* --- download.c --- */
-void rom_download(uint32_t *entry);
+void rom_download(bool uart_boot, uint32_t *entry);
 
 /* --- xtos.S, xtos.c --- */
 typedef void (*isr_t)(void *);

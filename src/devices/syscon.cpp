@@ -18,7 +18,7 @@ constexpr Reg kRegisters[] = {
     {0x18, 0x0208ff08},                 // SARADC_FSM
     {0x1c, 0x0f0f0f0f, 0xffffffff, 8},  // SARADC_SAR{1,2}_PATT_TAB{1,2,3,4}
     {0x3c, 0x63, 0xff},                 // APLL_TICK_CONF
-    {0x7c, 0x16042000},                 // DATE
+    {0x7c, 0x96042000},                 // DATE; bit 31: the third mask, revision 3 (ESP-IDF efuse_hal.c)
 };
 
 }  // namespace

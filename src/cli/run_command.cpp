@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "cli/validators.h"
 #include "host/mac_address.h"
+#include "devices/gpio.h"
 
 namespace espalier::cli {
 namespace {
@@ -120,11 +121,12 @@ std::expected<std::string, std::string> parse_any(const std::string& text) {
 std::string problem_of(const host::SessionOptions& options) {
   if (options.lists_events()) return {};
   if (options.demo && !options.image.empty()) return "name an image or --demo, not both";
-  if (!options.demo && options.image.empty())
+  if (!options.demo && options.image.empty() && !options.any_flash)
     return "which image? Name a flash image or a build folder, or use --demo";
   std::error_code error;
   if (options.persist) {
     if (options.demo) return "--persist: the demo has no image file to write to";
+    if (options.image.empty()) return "--persist: there is no image file to write to; name one";
     if (fs::is_directory(options.image, error)) {
       return fmt::format("--persist: {} is a build folder; `espalier image merge` makes an image file of it",
                          options.image);
@@ -207,6 +209,13 @@ void add_run_options(CLI::App& command, host::SessionOptions& options) {
                             {{"0", 0}, {"2M", 2u << 20}, {"4M", 4u << 20}})
       ->group("Machine");
   add_choice<unsigned>(command, "--cpus", options.cpus, "Cores (default: 2)", {{"1", 1}, {"2", 2}})
+      ->group("Machine");
+  add_choice<std::optional<std::uint32_t>>(
+      command, "--strap", options.strapping,
+      "What the strapping pins choose at reset: to boot from flash, or to wait on UART0 for a flashing tool, "
+      "whose "
+      "changes --persist keeps; IMAGE may then be blank or left out (default: flash)",
+      {{"flash", devices::Gpio::kStrapFlashBoot}, {"download", devices::Gpio::kStrapDownload}})
       ->group("Machine");
   command
       .add_flag("--persist", options.persist,
@@ -317,6 +326,7 @@ void add_command(CLI::App& app, Action& action, const Runner& run, const std::st
       "error.");
   command->callback([options, &action, run, debugs] {
     if (debugs) options->start_paused = true;
+    options->any_flash = options->strapping == devices::Gpio::kStrapDownload;
     // QEMU's -s listens there, too.
     if (options->start_paused && !options->gdb) options->gdb = debug::GdbAddress{.port = 1234};
     action = [options, run] {

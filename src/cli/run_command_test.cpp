@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "cli/exit_code.h"
+#include "devices/gpio.h"
 #include "image/image_test_support.h"
 
 namespace espalier::cli {
@@ -45,6 +46,23 @@ TEST(RunCommand, StatsAreAskedFor) {
   Outcome outcome = run({"--demo", "--stats"});
   ASSERT_TRUE(outcome.options) << outcome.errors;
   EXPECT_TRUE(outcome.options->stats);
+}
+
+// A tool that is to flash the chip need not find an image there.
+TEST(RunCommand, StrappingPins) {
+  Outcome outcome = run({"--demo"});
+  ASSERT_TRUE(outcome.options) << outcome.errors;
+  EXPECT_FALSE(outcome.options->strapping);
+  outcome = run({"--demo", "--strap", "flash"});
+  ASSERT_TRUE(outcome.options) << outcome.errors;
+  EXPECT_EQ(outcome.options->strapping, devices::Gpio::kStrapFlashBoot);
+  EXPECT_FALSE(outcome.options->any_flash);
+  outcome = run({"--strap", "download"});
+  ASSERT_TRUE(outcome.options) << outcome.errors;
+  EXPECT_EQ(outcome.options->strapping, devices::Gpio::kStrapDownload);
+  EXPECT_TRUE(outcome.options->any_flash);
+  expect_refused({"--strap", "flash"}, "which image?");
+  expect_refused({"--strap", "download", "--persist"}, "--persist: there is no image file to write to");
 }
 
 TEST(RunCommand, TheDebuggersDoor) {
@@ -247,6 +265,7 @@ TEST(RunCommand, RefusesValuesThatMeanNothing) {
   expect_refused({"--demo", "--clock", "slow"}, "realtime, warp");
   expect_refused({"--demo", "--engine", "tcg"}, "--engine: 'tcg' is none of jit, interp");
   expect_refused({"--demo", "--psram", "8M"}, "0, 2M, 4M");
+  expect_refused({"--demo", "--strap", "0x0f"}, "--strap: '0x0f' is none of flash, download");
   expect_refused({"--demo", "--cpus", "3"}, "1, 2");
   expect_refused({"--demo", "--flash-size", "3M"}, "--flash-size");
   expect_refused({"--demo", "--until", ""}, "--until");

@@ -35,6 +35,9 @@ constexpr std::uint32_t kLineSpeedup = 128;
 // output, or is idle: firmware that prompts and then drops what came too early (ESP-IDF's test menu) has
 // dropped it by then, however slow the host is.
 constexpr std::uint64_t kReactionInstructions = 300'000;
+// But not after this byte: it ends a packet in SLIP (RFC 1055), and who answers one is a program that has
+// read all of it.
+constexpr std::uint8_t kSlipEnd = 0xc0;
 // How long changes of the flash may wait to be written to the file that is kept in step with it.
 constexpr std::uint64_t kFlashInterval = 50'000'000;
 // How long the last output may take to leave once the machine has stopped.
@@ -179,7 +182,7 @@ std::expected<void, std::string> Session::open_serial_ports() {
     uart.set_speedup(kLineSpeedup);
     uart.on_transmit = [this, n, port](std::span<const std::uint8_t> bytes) {
       port->write(bytes);
-      last_output_[n] = machine_->instructions();
+      last_output_[n] = machine_->instructions() - (bytes.back() == kSlipEnd ? kReactionInstructions : 0);
       if (n == 0) panic_watch_.see(bytes);
       if (n == 0 && until_.see(bytes) && !options_.whole_turns)
         machine_->stop({esp32::Halt::Kind::kRequested, {}});

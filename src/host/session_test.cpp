@@ -26,6 +26,9 @@ class TestLine final : public base::SerialBackend {
  public:
   explicit TestLine(std::string& shown) : shown_(shown) {}
   void write(std::span<const std::uint8_t> bytes) override { shown_.append(bytes.begin(), bytes.end()); }
+// The other end of a serial line, held by a test.
+class Line final : public base::SerialBackend {
+  void write(std::span<const std::uint8_t>) override {}
   bool drain(std::uint64_t) override { return true; }
   void type(std::string_view text) {
     deliver({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
@@ -114,6 +117,25 @@ TEST(Session, SeveralBootFromTheSameInputs) {
   EXPECT_EQ(first.machine().flash().backing(1), second.machine().flash().backing(1));
   first.machine().flash().program(0x3f0000, std::vector<std::uint8_t>{0x55});
   EXPECT_EQ(second.machine().flash().page(0x3f)[0], 0xff);
+  std::size_t waiting() const { return held(); }
+// A prompt's answer waits until the guest, which may be about to drop what has come, has gone on for a while;
+// a flashing tool's answer to a packet does not.
+TEST(Session, AnswersToPacketsDoNotWait) {
+  Session session(loop, options);
+  auto owned = std::make_unique<Line>();
+  Line& line = *owned;
+  session.connect_serial(0, std::move(owned));
+  ASSERT_TRUE(session.open());
+  const auto guest_says = [&](std::string_view text) {
+    session.machine().chip().uart[0].on_transmit(
+        {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  };
+  guest_says("Enter a number: ");
+  line.type("1");
+  EXPECT_EQ(line.waiting(), 1u);
+  guest_says("\xc0packet\xc0");
+  line.type("\xc0");
+  EXPECT_EQ(line.waiting(), 0u);
 }
 
 }  // namespace

@@ -25,19 +25,30 @@ std::expected<image::FlashImage, std::string> load_image(const SessionOptions& o
   return image::flash_image_from_bytes(image::Bytes(demo.begin(), demo.end()), "the demo guest", how);
 }
 
-std::expected<devices::EfuseValues, std::string> load_efuses(const SessionOptions& options) {
-  devices::EfuseValues values = devices::factory_efuses(esp32::kDefaultMac);
+devices::EfuseValues BootEfuses::to_keep(const devices::EfuseValues& burnt) const {
+  devices::EfuseValues kept{};
+  for (std::size_t i = 0; i < kept.size(); ++i) kept[i] = (burnt[i] & ~values[i]) | file[i];
+  return kept;
+}
+
+std::expected<BootEfuses, std::string> load_efuses(const SessionOptions& options) {
+  constexpr std::uint32_t kCk8mFreq = 0xff;  // EFUSE_RD_CK8M_FREQ in BLK0_RDATA4
+  const devices::EfuseValues factory = devices::factory_efuses(esp32::kDefaultMac);
+  BootEfuses efuses{.values = factory};
+  devices::EfuseValues& values = efuses.values;
   if (!options.efuse.empty()) {
     const auto bytes = image::read_file(options.efuse);
     if (!bytes) return std::unexpected(bytes.error());
     const auto parsed = devices::parse_efuse_file(*bytes);
     if (!parsed) return std::unexpected(fmt::format("{}: {}", options.efuse, parsed.error()));
-    values = *parsed;
+    values = efuses.file = *parsed;
+    if (devices::mac_of(values) == devices::MacAddress{}) devices::set_mac(values, esp32::kDefaultMac);
+    if ((values[4] & kCk8mFreq) == 0) values[4] |= factory[4] & kCk8mFreq;
   }
   if (options.mac) devices::set_mac(values, *options.mac);
   constexpr std::uint32_t kDisableAppCpu = 1;  // EFUSE_RD_CHIP_VER_DIS_APP_CPU in BLK0_RDATA3
   if (options.cpus == 1) values[3] |= kDisableAppCpu;
-  return values;
+  return efuses;
 }
 
 std::expected<std::shared_ptr<const esp32::SharedRom>, std::string> load_rom(const SessionOptions& options) {

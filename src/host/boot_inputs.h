@@ -16,8 +16,18 @@ namespace espalier::host {
 
 // The flash: the image or build folder, or the built-in guest; padded to the flash's size.
 std::expected<image::FlashImage, std::string> load_image(const SessionOptions& options);
-// The file's eFuses or a new chip's, with what the options say of MAC address and cores.
-std::expected<devices::EfuseValues, std::string> load_efuses(const SessionOptions& options);
+// What a machine's eFuses hold at first, and what of that is from the file: the rest is not written to it.
+struct BootEfuses {
+  devices::EfuseValues values{};
+  devices::EfuseValues file{};  // zeros without one
+
+  // What belongs into the file once the machine has burnt its eFuses to `burnt`.
+  devices::EfuseValues to_keep(const devices::EfuseValues& burnt) const;
+};
+// The file's eFuses or a new chip's, with what the options say of MAC address and cores. Files that QEMU's
+// users make (idf.py, pytest-embedded) lack what every chip has from its factory: where there is no MAC
+// address or no frequency of the fast RC oscillator they are a new chip's.
+std::expected<BootEfuses, std::string> load_efuses(const SessionOptions& options);
 // The ROM that a file holds, or the built-in one.
 std::expected<std::shared_ptr<const esp32::SharedRom>, std::string> load_rom(const SessionOptions& options);
 

@@ -12,6 +12,7 @@
 #include "base/tcp_socket.h"
 #include "devices/flash_persist.h"
 #include "host/boot_inputs.h"
+#include "host/efuse_file.h"
 #include "host/exposure.h"
 #include "host/monitor.h"
 #include "host/program_files.h"
@@ -110,7 +111,7 @@ std::expected<std::unique_ptr<esp32::Machine>, std::string> Session::boot_machin
   machine.psram_size = options_.psram_size;
   machine.clock = options_.clock;
   machine.engine = options_.engine;
-  machine.chip.efuses = *efuses;
+  machine.chip.efuses = efuses->values;
   machine.chip.timer_group_watchdogs = options_.timer_group_watchdogs;
   if (options_.strapping) machine.chip.strapping = *options_.strapping;
   if (options_.clock != ClockMode::kWarp) machine.chip.random_seed = std::random_device()();
@@ -161,12 +162,7 @@ std::expected<void, std::string> Session::open_machine() {
     if (!mirror) return std::unexpected(mirror.error());
     flash_mirror_ = std::move(*mirror);
   }
-  if (!options_.efuse.empty() && !options_.efuse_read_only)
-    machine_->chip().efuse.on_burn([this](const devices::EfuseValues& values) {
-      const auto bytes = devices::efuse_file_of(values);
-      if (auto ok = image::write_file(options_.efuse, bytes); !ok)
-        machine_->log().error(base::LogArea::kDevice, "{}", ok.error());
-    });
+  if (!options_.efuse.empty()) EfuseFile::attach(*machine_, *control_, options_, *efuses);
   return {};
 }
 

@@ -26,13 +26,11 @@ class TestLine final : public base::SerialBackend {
  public:
   explicit TestLine(std::string& shown) : shown_(shown) {}
   void write(std::span<const std::uint8_t> bytes) override { shown_.append(bytes.begin(), bytes.end()); }
-// The other end of a serial line, held by a test.
-class Line final : public base::SerialBackend {
-  void write(std::span<const std::uint8_t>) override {}
   bool drain(std::uint64_t) override { return true; }
   void type(std::string_view text) {
     deliver({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
   }
+  std::size_t waiting() const { return held(); }
 
  private:
   std::string& shown_;
@@ -117,13 +115,18 @@ TEST(Session, SeveralBootFromTheSameInputs) {
   EXPECT_EQ(first.machine().flash().backing(1), second.machine().flash().backing(1));
   first.machine().flash().program(0x3f0000, std::vector<std::uint8_t>{0x55});
   EXPECT_EQ(second.machine().flash().page(0x3f)[0], 0xff);
-  std::size_t waiting() const { return held(); }
+}
+
 // A prompt's answer waits until the guest, which may be about to drop what has come, has gone on for a while;
 // a flashing tool's answer to a packet does not.
 TEST(Session, AnswersToPacketsDoNotWait) {
+  base::EventLoop loop;
+  SessionOptions options;
+  options.demo = true;
   Session session(loop, options);
-  auto owned = std::make_unique<Line>();
-  Line& line = *owned;
+  std::string shown;
+  auto owned = std::make_unique<TestLine>(shown);
+  TestLine& line = *owned;
   session.connect_serial(0, std::move(owned));
   ASSERT_TRUE(session.open());
   const auto guest_says = [&](std::string_view text) {

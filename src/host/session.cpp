@@ -102,16 +102,15 @@ std::expected<void, std::string> Session::load_kernel() {
   return {};
 }
 
-std::expected<std::unique_ptr<esp32::Machine>, std::string> Session::boot_machine(base::Logger log) {
-  auto efuses = load_efuses(options_);
-  if (!efuses) return std::unexpected(efuses.error());
+std::expected<std::unique_ptr<esp32::Machine>, std::string> Session::boot_machine(const BootEfuses& efuses,
+                                                                                  base::Logger log) {
   esp32::MachineOptions machine;
   machine.rom = inputs_->rom;
   machine.flash = inputs_->flash;
   machine.psram_size = options_.psram_size;
   machine.clock = options_.clock;
   machine.engine = options_.engine;
-  machine.chip.efuses = efuses->values;
+  machine.chip.efuses = efuses.values;
   machine.chip.timer_group_watchdogs = options_.timer_group_watchdogs;
   if (options_.strapping) machine.chip.strapping = *options_.strapping;
   if (options_.clock != ClockMode::kWarp) machine.chip.random_seed = std::random_device()();
@@ -150,7 +149,9 @@ std::expected<void, std::string> Session::open_machine() {
         fmt::format("{} is not a whole flash image to keep changes in: make one with `espalier image merge`, "
                     "or have it left alone (-snapshot)",
                     image().name));
-  auto made = inputs_->snapshot ? clone_machine(std::move(log)) : boot_machine(std::move(log));
+  const auto efuses = load_efuses(options_);
+  if (!efuses) return std::unexpected(efuses.error());
+  auto made = inputs_->snapshot ? clone_machine(std::move(log)) : boot_machine(*efuses, std::move(log));
   if (!made) return std::unexpected(made.error());
   machine_ = std::move(*made);
   control_ = std::make_unique<debug::RunControl>(*machine_, options_.start_paused);

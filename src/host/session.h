@@ -111,7 +111,7 @@ class Session {
   using Result = std::expected<T, std::string>;
 
   Result<void> open_machine();
-  Result<std::unique_ptr<esp32::Machine>> boot_machine(base::Logger log);
+  Result<std::unique_ptr<esp32::Machine>> boot_machine(const BootEfuses& efuses, base::Logger log);
   Result<std::unique_ptr<esp32::Machine>> clone_machine(base::Logger log);
   const image::FlashImage& image() const { return inputs_->image; }
   Result<void> open_log(base::Logger& log);

@@ -223,18 +223,21 @@ std::optional<std::uint32_t> MemoryMap::ram_offset_at(unsigned cpu, std::uint32_
 
 // Gives a page of RAM that is the origin's a copy of this map's own, wherever it is shown.
 void MemoryMap::own(std::uint32_t page) {
-  const std::uint32_t at = page * kPage;
+  // Two at a time: a process may have only so many mappings, and neighbours are mostly written soon after. Each
+  // piece of RAM has an even number of pages.
+  constexpr std::uint32_t kUnit = 2 * kPage;
+  const std::uint32_t at = page * kPage / kUnit * kUnit;
   const std::uint8_t* const from = origin_->data() + at;
-  // A page of zeros is there already.
-  if (std::any_of(from, from + kPage, [](std::uint8_t byte) { return byte != 0; }))
-    check(pwrite(ram_.fd(), from, kPage, at) == kPage, "copying guest memory");
-  shared_[page] = false;
-  check(mmap(ram_.data() + at, kPage, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, ram_.fd(), at) !=
+  // Zeros are there already.
+  if (std::any_of(from, from + kUnit, [](std::uint8_t byte) { return byte != 0; }))
+    check(pwrite(ram_.fd(), from, kUnit, at) == kUnit, "copying guest memory");
+  shared_[at / kPage] = shared_[at / kPage + 1] = false;
+  check(mmap(ram_.data() + at, kUnit, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, ram_.fd(), at) !=
             MAP_FAILED,
         "mapping guest memory");
   const auto map_again = [&](unsigned cpu, std::uint32_t address) {
-    map_fixed(cpu, address, kPage, ram_.fd(), at, true);
-    refresh(cpu, address, kPage, true);
+    map_fixed(cpu, address, kUnit, ram_.fd(), at, true);
+    refresh(cpu, address, kUnit, true);
   };
   for (unsigned cpu = 0; cpu < views_.size(); ++cpu) {
     for (const Segment& alias : segments_)

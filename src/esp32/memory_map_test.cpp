@@ -238,7 +238,7 @@ TEST_F(ClonedMapTest, BeginsWithTheSameAndSharesIt) {
 
 TEST_F(ClonedMapTest, AStoreIsTheClonesAloneAndForBothCores) {
   store_in_clone(0, 0x3ffb0004, 0xaaaaaaaa);
-  EXPECT_EQ(clone_->own_ram(), 4096u);
+  EXPECT_EQ(clone_->own_ram(), 2 * 4096u);
   EXPECT_EQ(clones(1, 0x3ffb0004), 0xaaaaaaaau);
   EXPECT_EQ(clones(1, 0x3ffb0000), 0x11111111u) << "the rest of the page has come along";
   EXPECT_EQ(load(0, 0x3ffb0004), 0u) << "the first map's";
@@ -278,7 +278,7 @@ TEST_F(ClonedMapTest, DmaWritesToItsOwnPages) {
   EXPECT_TRUE(bus_of_clone_->write(0x3ffb0800, data));
   EXPECT_EQ(clones(0, 0x3ffb0800), 0x5a5a5a5au);
   EXPECT_EQ(clones(0, 0x3ffb0800 + 8996), 0x5a5a5a5au);
-  EXPECT_EQ(clone_->own_ram(), 3 * 4096u);
+  EXPECT_EQ(clone_->own_ram(), 4 * 4096u);
   EXPECT_EQ(load(0, 0x3ffb0800), 0u);
 }
 

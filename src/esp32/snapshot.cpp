@@ -157,7 +157,9 @@ bool Snapshot::is_one(std::span<const std::uint8_t> begin) {
 std::expected<std::unique_ptr<Machine>, std::string> Snapshot::clone(const CloneOptions& options,
                                                                      base::Logger log) const {
   if (options.rom->digest() != rom_)
-    return std::unexpected("was taken with another mask ROM: name that one (--rom), or take it again");
+    return std::unexpected(
+        "was taken with another mask ROM, or by a program with another one built in: name it (--rom), or "
+        "take it again");
   MachineOptions machine{.rom = options.rom,
                          .flash = flash_,
                          .psram_size = psram_size_,

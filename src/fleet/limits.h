@@ -16,7 +16,7 @@ struct MachineNeeds {
   std::uint64_t descriptors;  // without published ports
   std::uint64_t memory;       // bytes
 };
-inline constexpr MachineNeeds kMachineNeeds = {.mappings = 60, .descriptors = 8, .memory = 2 << 20};
+inline constexpr MachineNeeds kMachineNeeds = {.mappings = 70, .descriptors = 8, .memory = 2 << 20};
 
 // What there is. ~0: no limit.
 struct HostRoom {

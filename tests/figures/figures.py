@@ -9,8 +9,10 @@ needs real firmware, which is not in $ESPALIER_FIRMWARE (default ~/.cache/espali
 """
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import tempfile
 
 SOURCE = pathlib.Path(sys.argv[2])
 sys.path.insert(0, str(SOURCE / 'bench'))
@@ -135,6 +137,40 @@ def http_service():
     at_least(max(report['per_second'] for report in reports), 3000 / 3, 'GET /hello on 16 connections', ' a second')
 
 
+# --- fleets ---
+def clones():
+    """100 clones of the demo guest take 10 ms of processor time each up to their first answers, and then 1.25 MiB of memory
+    each, their share of the process included."""
+    count, base = 100, 22000
+    with tempfile.TemporaryDirectory() as folder:
+        environment = dict(os.environ, XDG_RUNTIME_DIR=folder)
+        snapshot = f'{folder}/demo.snap'
+
+        def espalier(*arguments):
+            return subprocess.run([str(PROGRAM), *arguments], check=True, capture_output=True, env=environment).stdout
+
+        espalier('snapshot', 'create', '--demo', '--clock', 'warp', '--until', 'listening on port 80', '-o', snapshot)
+        fleet = subprocess.Popen([str(PROGRAM), 'fleet', 'up', snapshot, '--name', 'clones', '-n', str(count), '-p',
+                                  f'127.0.0.1:{base}+:80'], env=environment, stdout=subprocess.DEVNULL)
+        try:
+            for port in range(base, base + count):
+                machines.http_get(port)
+            own = memory_of_its_own(fleet.pid)
+            ticks = pathlib.Path(f'/proc/{fleet.pid}/stat').read_text().rpartition(')')[2].split()
+            seconds = (int(ticks[11]) + int(ticks[12])) / os.sysconf('SC_CLK_TCK')
+        finally:
+            fleet.send_signal(signal.SIGINT)
+            fleet.wait(60)
+    at_most(own / count / 1024, 1.25, 'memory of a clone, with its share of the process', ' MiB')
+    at_most(seconds / count * 1000, 10, 'processor time of a clone up to its first answer', ' ms')
+
+
+def memory_of_its_own(pid):
+    """KiB that would be free without the process: what only it uses, pages that its machines share included once."""
+    sizes = dict(line.split()[:2] for line in pathlib.Path(f'/proc/{pid}/smaps_rollup').read_text().splitlines()[1:])
+    return int(sizes['Pss:'])
+
+
 # --- time ---
 def clock_under_load():
     """In realtime the guest's ticks and timers keep to the host's clock within a tick of 10 ms, while three busy processes
@@ -166,7 +202,7 @@ def warp_is_deterministic():
 
 def main():
     figure = {function.__name__: function for function in (
-        kernel_answers, interpreter_speed, start_hello, start_demo, cost_hello, cost_demo, http_service,
+        kernel_answers, interpreter_speed, start_hello, start_demo, cost_hello, cost_demo, http_service, clones,
         clock_under_load, warp_is_deterministic)}[sys.argv[3]]
     print(figure.__doc__)
     try:

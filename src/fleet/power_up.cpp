@@ -77,6 +77,11 @@ std::expected<std::shared_ptr<const GroupInputs>, std::string> load_group_inputs
   auto inputs = std::make_shared<GroupInputs>();
   inputs->boot = std::move(*boot);
   if (group.partitions.empty()) return inputs;
+  for (const PartitionSpec& partition : group.partitions)
+    if (!partition.nvs.empty())
+      return wrong(fmt::format("partitions.{}: tables of NVS keys cannot be written yet: name a file with the "
+                               "partition's content",
+                               partition.name));
   // As much as may lie before a table.
   Bytes front;
   const devices::FlashImage& flash = *inputs->boot->flash;

@@ -281,12 +281,26 @@ class FleetTest(unittest.TestCase):
         self.fleet('scale', 'gateway=2', 'sensor=1')
         self.wait_ready(3)
 
+    def test_clones_of_a_snapshot(self):
+        snapshot = os.path.join(self.runtime, 'demo.snap')
+        subprocess.run([ESPALIER, 'snapshot', 'create', '--demo', '--clock', 'warp', '--until', 'listening on port 80', '-o',
+                        snapshot], check=True, capture_output=True, timeout=60)
+        base = base_port(20)
+        self.fleet('up', snapshot, '-n', '20', '-p', f'{base}+:80', '-d')
+        for n in range(20):
+            self.assertEqual(get(base + n)[0], 200)
+        os.remove(snapshot)
+
     def test_mistakes_are_one_line_before_anything_starts(self):
         file = os.path.join(self.runtime, 'fleet.toml')
         with open(file, 'w', encoding='utf-8') as out:
             out.write('[[device]]\ndemo = true\ncount = "two"\n')
         self.assertEqual(self.fleet('up', '--from', file, code=2),
                          f'espalier: {file}:3: count: a whole number is wanted, not a text\n')
+        with open(file, 'w', encoding='utf-8') as out:
+            out.write('[[device]]\ndemo = true\n[device.partitions.nvs.wifi]\nssid = "lab"\n')
+        self.assertIn('partitions.nvs: tables of NVS keys cannot be written yet',
+                      self.fleet('up', '--from', file, code=2))
         with socket.socket() as taken:
             taken.bind(('127.0.0.1', 0))
             taken.listen()

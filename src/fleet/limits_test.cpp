@@ -12,7 +12,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr HostRoom kRoom = {.max_mappings = 100'000,
+constexpr HostRoom kRoom = {.max_mappings = 50'000,
                             .max_descriptors = 10'000,
                             .free_memory = std::uint64_t{1} << 30,
                             .mappings = 100,

@@ -72,7 +72,7 @@ TEST_F(DemoSession, TellsOfSerialInputToASleepingGuest) {
   told = 0;
   line->type("status\n");
   EXPECT_GT(told, 0);
-  run_until_idle("requests\n");
+  run_until_idle("0 requests");
 }
 
 TEST_F(DemoSession, TellsOfFramesForASleepingGuest) {

@@ -222,12 +222,13 @@ class CallTrace(Folder):
         self.assertLess({'on_interrupt', 'eth_received', 'http_serve', 'eth_send'}, names)
         tracks = {event['args']['name'] for event in timeline if event['name'] == 'thread_name'}
         self.assertLess({'PRO CPU: interrupts', 'PRO CPU: program', 'Ethernet'}, tracks)
-        # Slices of a track lie within each other or apart.
+        # Slices of a track lie within each other or apart; begin and length are rounded to a nanosecond each, and a cycle
+        # takes four.
         for track in collections.Counter(event['tid'] for event in timeline if event['ph'] == 'X'):
             open_until = []
             for event in sorted((e for e in timeline if e['ph'] == 'X' and e['tid'] == track),
                                 key=lambda e: (e['ts'], -e['dur'])):
-                while open_until and open_until[-1] <= event['ts'] + 0.001:
+                while open_until and open_until[-1] <= event['ts'] + 0.002:
                     open_until.pop()
                 end = event['ts'] + event['dur']
                 self.assertTrue(not open_until or end <= open_until[-1] + 0.002, event)

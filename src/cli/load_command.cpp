@@ -9,11 +9,13 @@
 
 #include "base/event_loop.h"
 #include "cli/exit_code.h"
+#include "cli/fleet/client.h"
 #include "cli/load_options.h"
 #include "cli/load_sweep_command.h"
 #include "cli/validators.h"
 #include "host/signal_watch.h"
 #include "image/file.h"
+#include "load/fleet_targets.h"
 #include "load/generator.h"
 #include "load/report.h"
 
@@ -23,6 +25,7 @@ namespace {
 struct Arguments {
   LoadArguments load;
   std::vector<std::string> urls;
+  std::string fleet;
   double rate = 0;
   std::string path;
   std::string json_file;
@@ -31,7 +34,19 @@ struct Arguments {
   bool allow_errors = false;
 };
 
+// The devices of a running fleet, as its process names them.
+std::expected<std::vector<load::Target>, std::string> targets_of_fleet(const std::string& name,
+                                                                       const std::string& path) {
+  const auto running = fleet::Running::find(name);
+  if (!running) return std::unexpected(running.error());
+  const auto devices = running->ask("GET", "/v1/devices");
+  if (!devices) return std::unexpected(devices.error());
+  return load::targets_of_devices(*devices, path);
+}
+
 std::expected<std::vector<load::Target>, std::string> targets_of(const Arguments& arguments) {
+  if (!arguments.fleet.empty())
+    return targets_of_fleet(arguments.fleet, arguments.path.empty() ? "/hello" : arguments.path);
   std::vector<load::Target> targets;
   for (const std::string& url : arguments.urls) {
     auto some = load::parse_url(url);
@@ -53,8 +68,8 @@ std::expected<void, std::string> write(const std::string& file, const std::strin
 }
 
 int load_targets(const Arguments& arguments) {
-  if (arguments.urls.empty())
-    return fail("load: which server? Give a URL, such as http://127.0.0.1:8000/hello");
+  if (arguments.urls.empty() == arguments.fleet.empty())
+    return fail("load: which server? Give a URL, such as http://127.0.0.1:8000/hello, or --fleet NAME");
   auto targets = targets_of(arguments);
   if (!targets) return fail(targets.error());
   load::LoadOptions options = arguments.load.options();
@@ -91,12 +106,16 @@ void add_load_command(CLI::App& app, Action& action) {
       "request\n"
       "when the last is answered (closed loop). Exit codes: 0 no errors, 1 errors, 2 bad usage.");
   command->add_option("URL", arguments->urls, "http://HOST:PORT/PATH; a name's addresses are a target each");
+  command->add_option("--fleet", arguments->fleet, "All devices of this running fleet, instead of URLs")
+      ->type_name("NAME");
   add_load_options(*command, arguments->load);
   command->add_option("--rate", arguments->rate, "Requests a second, to all targets together")
       ->check(CLI::Range(0.001, 1e7));
   command->add_option("-n,--requests", arguments->load.requests, "Stop after so many requests")
       ->check(CLI::PositiveNumber);
-  command->add_option("--path", arguments->path, "The path to ask for, instead of the URLs' own")
+  command
+      ->add_option("--path", arguments->path,
+                   "The path to ask for, instead of the URLs' own; of a fleet: /hello")
       ->check(validator([](std::string& text) {
         return text.starts_with('/') && text.find_first_of(" \t\r\n") == std::string::npos
                    ? std::string()

@@ -290,6 +290,10 @@ class FleetTest(unittest.TestCase):
         for n in range(20):
             self.assertEqual(get(base + n)[0], 200)
         os.remove(snapshot)
+        done = subprocess.run([ESPALIER, 'load', '--fleet', 'fleet', '-c', '10', '-n', '200', '--json', '-'], check=True,
+                              capture_output=True, env=self.environment, timeout=60)
+        report = json.loads(done.stdout)
+        self.assertEqual((report['answered'], len(report['targets'])), (200, 20))
 
     def test_mistakes_are_one_line_before_anything_starts(self):
         file = os.path.join(self.runtime, 'fleet.toml')

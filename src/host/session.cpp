@@ -17,6 +17,7 @@
 #include "host/monitor.h"
 #include "host/program_files.h"
 #include "host/run_stats.h"
+#include "host/slip_packets.h"
 #include "image/elf.h"
 #include "image/file.h"
 #include "image/flash_report.h"
@@ -36,9 +37,11 @@ constexpr std::uint32_t kLineSpeedup = 128;
 // output, or is idle: firmware that prompts and then drops what came too early (ESP-IDF's test menu) has
 // dropped it by then, however slow the host is.
 constexpr std::uint64_t kReactionInstructions = 300'000;
-// But not after this byte: it ends a packet in SLIP (RFC 1055), and who answers one is a program that has
-// read all of it.
-constexpr std::uint8_t kSlipEnd = 0xc0;
+// Not what answers a packet in SLIP: that is a program, which has read all of it. But after each packet from
+// outside the guest has this much to do something about it before the next one, unless it is idle. On a wire
+// a packet takes its time; a flasher stub that has got the last acknowledgement of a read drops what has come
+// meanwhile.
+constexpr std::uint64_t kPacketInstructions = 100'000;
 // How long changes of the flash may wait to be written to the file that is kept in step with it.
 constexpr std::uint64_t kFlashInterval = 50'000'000;
 // How long the last output may take to leave once the machine has stopped.
@@ -179,15 +182,25 @@ std::expected<void, std::string> Session::open_serial_ports() {
     uart.set_speedup(kLineSpeedup);
     uart.on_transmit = [this, n, port](std::span<const std::uint8_t> bytes) {
       port->write(bytes);
-      last_output_[n] = machine_->instructions() - (bytes.back() == kSlipEnd ? kReactionInstructions : 0);
+      last_output_[n] =
+          machine_->instructions() - (bytes.back() == SlipPackets::kEnd ? kReactionInstructions : 0);
       if (n == 0) panic_watch_.see(bytes);
       if (n == 0 && until_.see(bytes) && !options_.whole_turns)
         machine_->stop({esp32::Halt::Kind::kRequested, {}});
     };
-    port->on_input([this, n, &uart](std::span<const std::uint8_t> bytes) -> std::size_t {
+    port->on_input([this, n, &uart, packets = SlipPackets(), packet_end = 0 - kPacketInstructions](
+                       std::span<const std::uint8_t> bytes) mutable -> std::size_t {
       work_came();
-      input_waits_[n] = !guest_idle_ && machine_->instructions() - last_output_[n] < kReactionInstructions;
-      return input_waits_[n] ? 0 : uart.receive(bytes);
+      const std::uint64_t now = machine_->instructions();
+      input_waits_[n] = !guest_idle_ && (now - last_output_[n] < kReactionInstructions ||
+                                         now - packet_end < kPacketInstructions);
+      if (input_waits_[n]) return 0;
+      const std::size_t taken = uart.receive(bytes.first(packets.up_to_end(bytes)));
+      if (packets.pass(bytes.first(taken))) {
+        packet_end = now;
+        input_waits_[n] = taken < bytes.size();
+      }
+      return taken;
     });
     uart.on_receive_ready = [port] { port->resume_input(); };
     port->on_leave([this](base::SerialBackend::Leave) { leaving_ = true; });

@@ -141,5 +141,17 @@ TEST(Session, AnswersToPacketsDoNotWait) {
   EXPECT_EQ(line.waiting(), 0u);
 }
 
+// esptool-js sends a command right behind the last acknowledgement of a read, which on a wire takes long
+// enough for the flasher stub to be done with the read.
+TEST_F(DemoSession, PacketsComeOneByOne) {
+  run_until_idle("listening on port");
+  const std::uint8_t end = 0xc0;
+  session->machine().chip().uart[0].on_transmit({&end, 1});  // there is no prompt to be answered
+  line->type("\xc0one\xc0\xc0two\xc0");
+  EXPECT_EQ(line->waiting(), 5u);
+  run_until_idle("listening on port");
+  EXPECT_EQ(line->waiting(), 0u);
+}
+
 }  // namespace
 }  // namespace espalier::host

@@ -73,6 +73,7 @@ function loader(port, baudrate = 115200) {
   const terminal = { clean() {}, write: (text) => log.push(text), writeLine: (text) => log.push(text) };
   const tool = new ESPLoader({ transport, baudrate, romBaudrate: 115200, terminal });
   tool.log = log;
+  tool.DEFAULT_TIMEOUT = 60_000; // ms; a busy host is slow
   return tool;
 }
 
@@ -163,7 +164,7 @@ describe("with the ROM's loader", () => {
   // As esptool does: esptool-js has a fifth word in FLASH_BEGIN, which later chips take and the ESP32 refuses.
   async function writePlainly(tool, address, data) {
     const words = new Uint32Array([data.length, data.length / ROM_BLOCK, ROM_BLOCK, address]);
-    await tool.checkCommand('begin', tool.ESP_FLASH_BEGIN, new Uint8Array(words.buffer), 0, 0, 60_000);
+    await tool.checkCommand('begin', tool.ESP_FLASH_BEGIN, new Uint8Array(words.buffer));
     for (let i = 0; i * ROM_BLOCK < data.length; ++i) {
       await tool.flashBlock(data.subarray(i * ROM_BLOCK, (i + 1) * ROM_BLOCK), i, 10_000);
     }

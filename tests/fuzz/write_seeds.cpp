@@ -46,6 +46,12 @@ int main(int argc, char** argv) {
   seed("http_response", "chunks",
        test::bytes_of("\x07HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: x, chunked\r\n"
                       "Connection: close\r\n\r\n5;a=b\r\nhello\r\n0\r\nA: b\r\n\r\n"));
+  seed("fleet_api", "scale",
+       test::bytes_of("PATCH\n/v1/fleet\napplication/json\n\n{\"scale\":{\"web\":5}}"));
+  seed("fleet_api", "logs", test::bytes_of("GET\n/v1/devices/web-0/logs?tail=2&follow=true\n\n\n"));
+  seed("fleet_api", "console", test::bytes_of("GET\n/v1/devices/web%2D0/console?tail=1\n\n\ninput"));
+  seed("fleet_api", "events", test::bytes_of("GET\n/v1/events\n\n7\n"));
+  seed("fleet_api", "metrics", test::bytes_of("GET\n/metrics?devices=true\n\n\n"));
 
   Bytes table = partition_table_bytes(test::make_table());
   table.resize(6 * kPartitionEntrySize);

@@ -7,23 +7,13 @@ import collections
 import json
 import pathlib
 import re
-import signal
-import socket
-import subprocess
 import sys
-import tempfile
 import unittest
 
-ESPALIER = GUEST = BUILD = None
-PATIENCE = 60  # seconds; a busy host is slow
+import program
+from program import Folder, run
 
-
-def run(*options):
-    """The program's end, with its outputs as text, byte for byte."""
-    done = subprocess.run([ESPALIER, 'run', *map(str, options)], stdin=subprocess.DEVNULL, capture_output=True,
-                          timeout=PATIENCE)
-    done.stdout, done.stderr = done.stdout.decode('latin-1'), done.stderr.decode('latin-1')
-    return done
+GUEST = BUILD = None
 
 
 def elf_of(name):
@@ -32,13 +22,6 @@ def elf_of(name):
     if not elf.exists():
         raise unittest.SkipTest(f'{elf} is not there: gcc-xtensa-lx106 is not installed')
     return elf
-
-
-class Folder(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix='espalier-insight-')
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
 
 
 class Panics(Folder):
@@ -166,34 +149,9 @@ class CallTrace(Folder):
     """A request to the demo's web server."""
 
     def ask(self, *options, requests=1):
-        with socket.socket() as probe:
-            probe.bind(('127.0.0.1', 0))
-            port = probe.getsockname()[1]
         report = self.folder / 'report'
-        process = subprocess.Popen([ESPALIER, 'run', '--demo', '--clock', 'warp', '-p', f'{port}:80', '--call-trace',
-                                    elf_of('http_server'), '--call-trace-file', report, *options],
-                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        try:
-            console = b''
-            while b'listening on port 80' not in console:
-                data = process.stdout.read1()
-                self.assertTrue(data, console)
-                console += data
-            for _ in range(requests):
-                with socket.create_connection(('127.0.0.1', port), PATIENCE) as server:
-                    server.settimeout(PATIENCE)
-                    server.sendall(b'GET /hello HTTP/1.0\r\n\r\n')
-                    answer = b''
-                    while data := server.recv(4096):
-                        answer += data
-                self.assertIn(b'200', answer)
-            process.send_signal(signal.SIGTERM)
-            self.assertEqual(process.wait(PATIENCE), 128 + signal.SIGTERM)
-        finally:
-            process.kill()
-            process.wait()
-            process.stdin.close()
-            process.stdout.close()
+        self.ask_demo('--clock', 'warp', '--call-trace', elf_of('http_server'), '--call-trace-file', report, *options,
+                      requests=requests)
         return report.read_text()
 
     def test_follows_a_request_through_interrupts_and_both_cores(self):
@@ -244,5 +202,5 @@ class CallTrace(Folder):
 
 
 if __name__ == '__main__':
-    ESPALIER, GUEST, BUILD = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1))
+    program.ESPALIER, GUEST, BUILD = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1))
     unittest.main()

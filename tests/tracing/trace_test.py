@@ -8,26 +8,14 @@ import json
 import os
 import pathlib
 import re
-import signal
-import socket
 import struct
-import subprocess
 import sys
-import tempfile
-import time
 import unittest
 
-ESPALIER = None
-PATIENCE = 60  # seconds; a busy host is slow
+import program
+from program import Folder, run
+
 HELLO = pathlib.Path(os.environ.get('ESPALIER_FIRMWARE', '~/.cache/espalier/firmware')).expanduser() / 'idf5.0-hello'
-
-
-def run(*options):
-    """The program's end, with its outputs as text, byte for byte."""
-    done = subprocess.run([ESPALIER, 'run', *map(str, options)], stdin=subprocess.DEVNULL, capture_output=True,
-                          timeout=PATIENCE)
-    done.stdout, done.stderr = done.stdout.decode('latin-1'), done.stderr.decode('latin-1')
-    return done
 
 
 def frames_of(capture):
@@ -56,51 +44,24 @@ def tracks_of(timeline):
     return tracks
 
 
-class Folder(unittest.TestCase):
+class Traced(Folder):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix='espalier-trace-')
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
+        super().setUp()
         self.trace = self.folder / 'trace'
 
     def events(self):
         return [json.loads(line) for line in self.trace.read_text().splitlines()]
 
 
-class Exchange(Folder):
+class Exchange(Traced):
     """A request to the demo's server, as the MAC's events tell of it."""
 
     def setUp(self):
         super().setUp()
-        with socket.socket() as probe:
-            probe.bind(('127.0.0.1', 0))
-            port = probe.getsockname()[1]
         capture = self.folder / 'capture'
-        process = subprocess.Popen(
-            [ESPALIER, 'run', '--demo', '-p', f'{port}:80', '--pcap', capture, '--trace',
-             'open_eth_*,ethernet_*', '--trace-format', 'json', '--trace-file', self.trace],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        try:
-            console = b''
-            while b'listening on port 80' not in console:
-                data = process.stdout.read1()
-                self.assertTrue(data, console)
-                console += data
-            with socket.create_connection(('127.0.0.1', port), PATIENCE) as server:
-                server.settimeout(PATIENCE)
-                server.sendall(b'GET /hello HTTP/1.0\r\n\r\n')
-                answer = b''
-                while data := server.recv(4096):
-                    answer += data
-            self.assertIn(b'200', answer)
-            time.sleep(0.2)  # the last segments of the connection
-            process.send_signal(signal.SIGTERM)
-            self.assertEqual(process.wait(PATIENCE), 128 + signal.SIGTERM)
-        finally:
-            process.kill()
-            process.wait()
-            process.stdin.close()
-            process.stdout.close()
+        # The last segments of the connection come after the answer.
+        self.ask_demo('--pcap', capture, '--trace', 'open_eth_*,ethernet_*', '--trace-format', 'json', '--trace-file',
+                      self.trace, settle=0.2)
         self.told = self.events()  # ended by a signal, the file is whole
         self.captured = frames_of(capture)
 
@@ -141,7 +102,7 @@ class Exchange(Folder):
         self.assertEqual(times, sorted(times))
 
 
-class Options(Folder):
+class Options(Traced):
     def test_help_lists_every_event_without_an_image(self):
         done = run('--trace', 'help')
         self.assertEqual(done.returncode, 0)
@@ -190,7 +151,7 @@ class Options(Folder):
         self.assertEqual((done.returncode, done.stderr), (0, ''))
 
 
-class Engines(Folder):
+class Engines(Traced):
     def test_translated_code_tells_what_the_interpreter_tells(self):
         traces = []
         for engine in ('interp', 'jit'):
@@ -204,7 +165,7 @@ class Engines(Folder):
         self.assertEqual(len(traces[0]), len(traces[1]))
 
 
-class Timeline(Folder):
+class Timeline(Traced):
     def test_shows_the_demo_without_an_elf_file(self):
         done = run('--demo', '--clock', 'warp', '--until', 'listening on port 80', '--trace-format', 'perfetto',
                    '--trace-file', self.trace)
@@ -234,7 +195,7 @@ class Timeline(Folder):
             self.assertAlmostEqual(after - before, 1e6, delta=20)
 
 
-class Waveform(Folder):
+class Waveform(Traced):
     def test_begins_with_all_pads_and_ends_with_the_run(self):
         done = run('--demo', '--clock', 'warp', '--until', 'link down', '--net', 'none', '--vcd', self.trace)
         self.assertEqual((done.returncode, done.stderr), (0, ''))
@@ -245,7 +206,7 @@ class Waveform(Folder):
         self.assertGreater(times[-1], 1_000_000)
 
 
-class Profile(Folder):
+class Profile(Traced):
     @unittest.skipUnless(HELLO.exists(), f'{HELLO} is not there')
     def test_names_tasks_and_their_functions(self):
         profile = self.folder / 'folded'
@@ -275,5 +236,5 @@ class Profile(Folder):
 
 
 if __name__ == '__main__':
-    ESPALIER = sys.argv.pop(1)
+    program.ESPALIER = sys.argv.pop(1)
     unittest.main()

@@ -4,9 +4,8 @@
 usage: http_server_test.py ESPALIER [unittest options]
 """
 import json
-import os
+import pathlib
 import random
-import select
 import socket
 import struct
 import subprocess
@@ -15,8 +14,10 @@ import threading
 import time
 import unittest
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / 'support'))
+from terminal import PATIENCE, Terminal  # noqa: E402
+
 ESPALIER = None
-PATIENCE = 60  # seconds; a busy host is slow
 HELLO = b'GET /hello HTTP/1.1\r\nHost: demo\r\n\r\n'
 
 
@@ -26,30 +27,16 @@ def free_port(kind=socket.SOCK_STREAM):
         return probe.getsockname()[1]
 
 
-class Demo:
+class Demo(Terminal):
     """The emulator with the demo in it."""
 
     def __init__(self, *options):
         self.port = free_port()
         self.udp_port = free_port(socket.SOCK_DGRAM)
-        self.process = subprocess.Popen(
+        super().__init__(subprocess.Popen(
             [ESPALIER, 'run', '--demo', '-p', f'{self.port}:80', '-p', f'{self.udp_port}:7/udp', *options],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.console = b''
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE))
         self.wait_for('listening on port 80')
-
-    def wait_for(self, text, since=0):
-        deadline = time.monotonic() + PATIENCE
-        while text.encode() not in self.console[since:]:
-            ready, _, _ = select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))
-            data = os.read(self.process.stdout.fileno(), 65536) if ready else b''
-            if not data:
-                raise AssertionError(f"'{text}' has not appeared: {self.console.decode('utf-8', 'replace')}")
-            self.console += data
-
-    def type(self, text):
-        self.process.stdin.write(text.encode())
-        self.process.stdin.flush()
 
     def stop(self):
         self.process.kill()

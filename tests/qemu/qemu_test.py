@@ -9,7 +9,6 @@ import json
 import os
 import pathlib
 import re
-import select
 import signal
 import socket
 import struct
@@ -20,9 +19,11 @@ import time
 import unittest
 import urllib.request
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / 'support'))
+from terminal import PATIENCE, Terminal  # noqa: E402
+
 ESPALIER = None
 PROGRAM = None
-PATIENCE = 60  # seconds; a busy host is slow
 READY = 'listening on port 80'
 CTRL_A = '\x01'
 
@@ -46,29 +47,15 @@ def hello(port):
         return answer.read()
 
 
-class Qemu:
+class Qemu(Terminal):
     """A running `qemu-system-xtensa`, its terminal, and what has appeared there."""
 
     def __init__(self, folder, *arguments, **options):
         link = pathlib.Path(folder, 'qemu-system-xtensa')
         if not link.exists():
             link.symlink_to(ESPALIER)
-        self.process = subprocess.Popen([str(link), *arguments], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, **options)
-        self.console = b''
-
-    def wait_for(self, text, since=0):
-        deadline = time.monotonic() + PATIENCE
-        while text.encode() not in self.console[since:]:
-            ready, _, _ = select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))
-            data = os.read(self.process.stdout.fileno(), 65536) if ready else b''
-            if not data:
-                raise AssertionError(f"'{text}' has not appeared: {self.console.decode('utf-8', 'replace')}")
-            self.console += data
-
-    def type(self, text):
-        self.process.stdin.write(text.encode())
-        self.process.stdin.flush()
+        super().__init__(subprocess.Popen([str(link), *arguments], cwd=folder, stdin=subprocess.PIPE,
+                                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options))
 
     def end(self):
         """Waits for the end that somebody has asked for; exit code and standard error."""

@@ -69,6 +69,22 @@ bool in_flash_window(std::uint32_t address) {
   return address - kDromBase < kDromSize || (address >= kIromBase && address < kIromEnd);
 }
 
+// What the flash window shows of the 64 KiB page that holds `address`: all of it, but for the first 8 KiB of
+// the instruction bus's page 0x400C0000. They are RTC fast memory, which the window cannot hide; pages below
+// it are ROM and SRAM.
+struct WindowPart {
+  std::uint32_t begin, size;
+};
+WindowPart window_part(std::uint32_t address) {
+  const std::uint32_t start = address & ~(kFlashPage - 1), end = start + kFlashPage;
+  const std::uint32_t begin = start < kIromBase && end > kIromBase ? kIromBase : start;
+  return {begin, end - begin};
+}
+
+bool is_zero(const std::uint8_t* bytes, std::size_t size) {
+  return std::all_of(bytes, bytes + size, [](std::uint8_t byte) { return byte == 0; });
+}
+
 }  // namespace
 
 SharedPages::SharedPages(const char* name, std::size_t size)
@@ -177,31 +193,26 @@ void MemoryMap::map_ram(unsigned cpu, std::uint32_t address, std::uint32_t offse
 }
 
 void MemoryMap::map_flash(unsigned cpu, std::uint32_t address, WindowPage page) {
-  // The first 8 KiB of the instruction bus's page 0x400C0000 are RTC fast memory, which the window cannot
-  // hide; pages below it are ROM and SRAM.
-  const std::uint32_t start = address & ~(kFlashPage - 1);
-  const std::uint32_t first = start < kIromBase && start + kFlashPage > kIromBase ? kIromBase : start;
-  if (!in_flash_window(first)) return;
-  View::Shown& shown = views_[cpu]->flash_page(start);
+  const WindowPart part = window_part(address);
+  if (!in_flash_window(part.begin)) return;
+  View::Shown& shown = views_[cpu]->flash_page(part.begin);
   if (shown == page) return;
-  const std::uint32_t size = start + kFlashPage - first;
-  if (shown.mapped) map_fixed(cpu, first, size, -1, 0, false);
-  const bool was_mapped = shown.mapped;
-  shown = {page};
-  if (was_mapped) refresh(cpu, first, size);
-  invalidate_(first, size);
+  const bool was_mapped = std::exchange(shown, {page}).mapped;
+  if (was_mapped) {
+    map_fixed(cpu, part.begin, part.size, -1, 0, false);
+    refresh(cpu, part.begin, part.size);
+  }
+  invalidate_(part.begin, part.size);
 }
 
 bool MemoryMap::show(unsigned cpu, std::uint32_t address, bool store) {
   if (in_flash_window(address)) {
     View::Shown& shown = views_[cpu]->flash_page(address);
     if (store || shown.mapped || shown.fd < 0 || !views_[cpu]->window_on(address)) return false;
-    const std::uint32_t start = address & ~(kFlashPage - 1), first = std::max(start, kIromBase);
-    const std::uint32_t begin = start < kIromBase && start >= kRomCode ? first : start;
-    const std::uint32_t size = start + kFlashPage - begin;
-    map_fixed(cpu, begin, size, shown.fd, shown.offset + (begin - start), false);
+    const WindowPart part = window_part(address);
+    map_fixed(cpu, part.begin, part.size, shown.fd, shown.offset + part.begin % kFlashPage, false);
     shown.mapped = true;
-    refresh(cpu, begin, size, true);
+    refresh(cpu, part.begin, part.size, true);
     return true;
   }
   if (!store || shared_.empty()) return false;
@@ -223,14 +234,13 @@ std::optional<std::uint32_t> MemoryMap::ram_offset_at(unsigned cpu, std::uint32_
 
 // Gives a page of RAM that is the origin's a copy of this map's own, wherever it is shown.
 void MemoryMap::own(std::uint32_t page) {
-  // Two at a time: a process may have only so many mappings, and neighbours are mostly written soon after. Each
-  // piece of RAM has an even number of pages.
+  // Two at a time: a process may have only so many mappings, and neighbours are mostly written soon after.
+  // Each piece of RAM has an even number of pages.
   constexpr std::uint32_t kUnit = 2 * kPage;
   const std::uint32_t at = page * kPage / kUnit * kUnit;
   const std::uint8_t* const from = origin_->data() + at;
   // Zeros are there already.
-  if (std::any_of(from, from + kUnit, [](std::uint8_t byte) { return byte != 0; }))
-    check(pwrite(ram_.fd(), from, kUnit, at) == kUnit, "copying guest memory");
+  if (!is_zero(from, kUnit)) check(pwrite(ram_.fd(), from, kUnit, at) == kUnit, "copying guest memory");
   shared_[at / kPage] = shared_[at / kPage + 1] = false;
   check(mmap(ram_.data() + at, kUnit, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, ram_.fd(), at) !=
             MAP_FAILED,
@@ -278,8 +288,8 @@ void MemoryMap::set_cache_buses(unsigned cpu, std::uint8_t enabled) {
   for (unsigned i = 0; i < view.drom.size(); ++i)
     if (view.drom[i].mapped) refresh(cpu, kDromBase + i * kFlashPage, kFlashPage);
   for (unsigned i = 0; i < view.irom.size(); ++i) {
-    const std::uint32_t start = kRomCode + i * kFlashPage, first = std::max(start, kIromBase);
-    if (view.irom[i].mapped) refresh(cpu, first, start + kFlashPage - first);
+    const WindowPart part = window_part(kRomCode + i * kFlashPage);
+    if (view.irom[i].mapped) refresh(cpu, part.begin, part.size);
   }
   for (unsigned i = 0; i < view.psram.size(); ++i)
     if (view.psram[i] != View::kNoPsram) refresh(cpu, kPsramBase + i * kPsramPage, kPsramPage);
@@ -307,9 +317,8 @@ std::uint8_t MemoryMap::attributes_of(unsigned cpu, std::uint32_t address) const
     bits = kPageLoad32 | kPageLoadNarrow;
   } else if (in_flash_window(address)) {
     const bool drom = address - kDromBase < kDromSize;
-    const View::Shown& page =
-        drom ? view.drom[(address - kDromBase) / kFlashPage] : view.irom[(address - kRomCode) / kFlashPage];
-    if (view.window_on(address) && page.mapped) bits = kPageLoad32 | (drom ? kPageLoadNarrow : kPageFetch);
+    if (view.window_on(address) && views_[cpu]->flash_page(address).mapped)
+      bits = kPageLoad32 | (drom ? kPageLoadNarrow : kPageFetch);
   } else if (address - kPsramBase < kPsramSize) {
     const std::uint32_t offset = view.psram[(address - kPsramBase) / kPsramPage];
     if (view.window_on(address) && offset != View::kNoPsram) {
@@ -524,8 +533,7 @@ std::shared_ptr<const SharedPages> MemoryMap::snapshot() const {
   auto pages = std::make_shared<SharedPages>("espalier-origin", ram_.size());
   for (std::size_t at = 0; at < ram_.size(); at += kPage) {
     const std::uint8_t* const from = ram_.data() + at;
-    if (std::any_of(from, from + kPage, [](std::uint8_t byte) { return byte != 0; }))
-      std::memcpy(pages->data() + at, from, kPage);
+    if (!is_zero(from, kPage)) std::memcpy(pages->data() + at, from, kPage);
   }
   return pages;
 }

@@ -287,7 +287,7 @@ class FleetTest(unittest.TestCase):
                         snapshot], check=True, capture_output=True, timeout=60)
         base = base_port(20)
         self.fleet('up', snapshot, '-n', '20', '-p', f'{base}+:80', '-d')
-        self.wait_ready(20)
+        self.wait_ready(20, 'fleet')
         for n in range(20):
             self.assertEqual(get(base + n)[0], 200)
         os.remove(snapshot)

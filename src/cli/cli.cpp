@@ -11,6 +11,7 @@
 #include "cli/disasm_command.h"
 #include "cli/exit_code.h"
 #include "cli/fleet/command.h"
+#include "cli/health_command.h"
 #include "cli/image_command.h"
 #include "cli/load_command.h"
 #include "cli/run_command.h"
@@ -43,6 +44,7 @@ int parse_and_run(const std::vector<std::string>& arguments, const Runner& run) 
   add_image_command(app, action);
   add_disasm_command(app, action);
   add_load_command(app, action);
+  add_health_command(app, action);
   try {
     // CLI11 takes them last first.
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));

@@ -183,6 +183,28 @@ class FleetTest(unittest.TestCase):
         self.assertEqual(get(base + 2)[0], 200)
         self.assertIn("no device 'lab-1'", self.fleet('logs', 'lab-1', code=2))
 
+    def health(self, *arguments):
+        return subprocess.run([ESPALIER, 'health', *arguments], env=self.environment, stdin=subprocess.DEVNULL,
+                              capture_output=True, timeout=PATIENCE, text=True)
+
+    def test_health(self):
+        self.assertEqual(self.health().returncode, 1)
+        base = self.up(3)
+        well = self.health()
+        self.assertEqual((well.returncode, well.stdout), (0, '3 of 3 devices of the fleet lab are ready\n'))
+        self.assertEqual(self.health(f'http://127.0.0.1:{base}/hello').returncode, 0)
+        self.assertEqual(self.health(f'http://127.0.0.1:{base}/nothing').returncode, 1)
+        self.fleet('stop', 'lab-0')  # by a command: nobody misses it
+        self.assertEqual(self.health('--name', 'lab').returncode, 0)
+        self.assertEqual(self.health(f'http://127.0.0.1:{base}/hello').returncode, 1)
+        unwell = self.health('--ready', '3')
+        self.assertEqual((unwell.returncode, unwell.stderr),
+                         (1, 'espalier: 2 of 2 devices of the fleet lab are ready; 3 are wanted\n'))
+        self.fleet('scale', '12')
+        eventually(lambda: self.health('--ready', '11').returncode == 0, 'a larger fleet that is well')
+        self.kill()
+        self.assertIn('no fleet runs here', self.health().stderr)
+
     def test_logs_can_be_followed(self):
         self.up(1)
         following = subprocess.Popen([ESPALIER, 'fleet', 'logs', '-f', 'lab-0'], env=self.environment,

@@ -457,9 +457,15 @@ void SlirpNetwork::changed() {
 // Before the next wait: what libslirp wants to hear of, as far as it may.
 void SlirpNetwork::update_watches() {
   catch_up();
+  if (!changed_) return;
   // Asked what it waits for, libslirp starts its timer of 2 ms for whatever it has not acknowledged.
-  if (!changed_ || acks_.owed()) return;
+  stale_ = acks_.owed();
+  if (!stale_) ask_what_to_watch();
+}
+
+void SlirpNetwork::ask_what_to_watch() {
   changed_ = false;
+  stale_ = false;
   {
     const Inside inside(in_slirp_);
     fill();
@@ -482,11 +488,15 @@ void SlirpNetwork::update_watches() {
 }
 
 void SlirpNetwork::service(int fd, std::uint32_t events) {
+  // Told of what it no longer waits for, libslirp reads into a full buffer or writes from an empty one, and
+  // takes the 0 bytes for the connection's end.
+  if (stale_) ask_what_to_watch();
+  const auto known = std::ranges::find(entries_, fd, &PollEntry::fd);
+  const std::uint32_t wanted = known == entries_.end() ? 0 : known->wanted;
+  events &= wanted & EPOLLIN ? wanted | EPOLLERR | EPOLLHUP : wanted;
   // Frames of an earlier descriptor's in this round may have filled the queue since.
-  if (outbound_.size() >= kHoldBack) {
-    events &= ~std::uint32_t{EPOLLIN | EPOLLPRI};
-    if (!(events & EPOLLOUT)) return;
-  }
+  if (outbound_.size() >= kHoldBack) events &= EPOLLOUT;
+  if (events == 0) return;
   for (PollEntry& entry : entries_) entry.present = entry.fd == fd ? events : 0;
   {
     const Inside inside(in_slirp_);

@@ -109,6 +109,7 @@ class SlirpNetwork final : public EthernetPeer {
   void catch_up();
   void note_guest(Frame frame);
   void update_watches();
+  void ask_what_to_watch();
   void service(int fd, std::uint32_t events);
   void run_timers();
   void fill();
@@ -130,6 +131,7 @@ class SlirpNetwork final : public EthernetPeer {
   bool guest_known_ = false;  // it has used its address since
   mutable bool in_slirp_ = false;
   bool changed_ = false;  // libslirp may want other descriptors than are watched
+  bool stale_ = false;    // the same, and the loop has waited on since
   std::uint64_t last_timers_ns_ = 0;
   std::deque<std::vector<std::uint8_t>> outbound_;  // to the guest
   std::deque<std::vector<std::uint8_t>> inbound_;   // from the guest while libslirp is busy

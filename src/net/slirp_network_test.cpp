@@ -471,6 +471,50 @@ TEST_F(SlirpTest, TcpStreamThroughASlowGuestIsCompleteAndInOrder) {
   EXPECT_EQ(tcp.received, sent);
 }
 
+// While an acknowledgement is owed, libslirp is not asked what it waits for; a socket that it has written to
+// the last byte must not look like one that it is to write to.
+TEST_F(SlirpTest, ReaderThatCatchesUpWhileAcknowledgementsAreOwedIsNotTakenForGone) {
+  const auto port = publish("0:80");
+  guest.announce();
+  HostSocket client(AF_INET, SOCK_STREAM);
+  ASSERT_TRUE(client.connect_to(port));
+  GuestTcp tcp(guest, 80);
+  ASSERT_TRUE(tcp.accept());
+  const std::string piece(500, 'x');
+  // What libslirp keeps because the host has no room for it: the queue that its table shows before the last.
+  const auto kept = [&] {
+    const std::string table = network->connections();
+    const std::size_t line = table.find("ESTABLISHED");
+    std::istringstream fields(line == std::string::npos ? "" : table.substr(line));
+    std::string word;
+    std::size_t queue = 0;
+    for (int i = 0; i < 6; ++i) fields >> word;
+    fields >> queue;
+    return queue;
+  };
+  std::size_t sent = 0;
+  for (; kept() == 0 && sent < 20'000'000; sent += piece.size()) {
+    tcp.send(piece);
+    network->guest_idle();
+    loop.poll(0);
+    tcp.absorb();
+  }
+  ASSERT_NE(kept(), 0u) << network->connections();
+  std::size_t got = 0;
+  tcp.delays_acks = true;  // data that acknowledges as well is what libslirp is slow to acknowledge
+  ASSERT_TRUE(client.put("?"));
+  ASSERT_TRUE(tcp.receive(1));
+  got += client.get().size();  // now there is room
+  tcp.send(piece);
+  sent += piece.size();
+  for (int i = 0; i < 3; ++i) loop.poll(0);
+  tcp.absorb();
+  EXPECT_FALSE(tcp.peer_closed);
+  EXPECT_FALSE(tcp.reset);
+  EXPECT_TRUE(guest.run_until([&] { return (got += client.get().size()) >= sent; }));
+  EXPECT_EQ(got, sent);
+}
+
 TEST_F(SlirpTest, GuestThatNeverReceivesCannotFillTheMemory) {
   guest.arp(1, kHostIp);
   guest.room = 0;

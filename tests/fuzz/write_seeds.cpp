@@ -4,6 +4,7 @@
 #include <string>
 
 #include "image/image_test_support.h"
+#include "image/nvs_partition.h"
 
 using namespace espalier::image;
 
@@ -46,8 +47,7 @@ int main(int argc, char** argv) {
   seed("http_response", "chunks",
        test::bytes_of("\x07HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: x, chunked\r\n"
                       "Connection: close\r\n\r\n5;a=b\r\nhello\r\n0\r\nA: b\r\n\r\n"));
-  seed("fleet_api", "scale",
-       test::bytes_of("PATCH\n/v1/fleet\napplication/json\n\n{\"scale\":{\"web\":5}}"));
+  seed("fleet_api", "scale", test::bytes_of("PATCH\n/v1/fleet\napplication/json\n\n{\"scale\":{\"web\":5}}"));
   seed("fleet_api", "logs", test::bytes_of("GET\n/v1/devices/web-0/logs?tail=2&follow=true\n\n\n"));
   seed("fleet_api", "console", test::bytes_of("GET\n/v1/devices/web%2D0/console?tail=1\n\n\ninput"));
   seed("fleet_api", "events", test::bytes_of("GET\n/v1/events\n\n7\n"));
@@ -63,6 +63,21 @@ int main(int argc, char** argv) {
   table.resize(5 * kPartitionEntrySize);
   table.insert(table.begin(), 4);
   seed("partition_table", "without_md5", table);
+
+  Bytes nvs =
+      nvs_partition(
+          {{.space = "app", .key = "name", .type = NvsType::kString, .data = test::bytes_of("sensor")},
+           {.space = "app", .key = "key", .type = NvsType::kBlob, .data = Bytes(70, 7)},
+           {.space = "wifi", .key = "channel", .type = NvsType::kI8, .number = 6}},
+          kNvsSmallestPages * kNvsPageSize)
+          .value();
+  nvs.resize(500);
+  for (const std::uint8_t repaired : {std::uint8_t{0}, std::uint8_t{1}}) {
+    nvs.insert(nvs.begin(), repaired);
+    seed("nvs", repaired != 0 ? "repaired" : "plain", nvs);
+    nvs.erase(nvs.begin());
+  }
+  seed("nvs", "csv", test::bytes_of("\x01key,type,encoding,value\napp,namespace,,\nkey,data,hex2bin,00ff\n"));
 
   Bytes bootloader = test::make_idf_bootloader();
   seed("flash_merger", "flash_args",

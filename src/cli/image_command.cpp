@@ -12,6 +12,7 @@
 
 #include "cli/exit_code.h"
 #include "cli/image_report.h"
+#include "cli/nvs_command.h"
 #include "cli/validators.h"
 #include "image/elf.h"
 #include "image/file.h"
@@ -227,11 +228,12 @@ void add_image_command(CLI::App& app, Action& action) {
   add_info(*command, action);
   add_merge(*command, action);
   add_pack(*command, action);
+  add_nvs_commands(*command, action);
   // CLI11 calls this after the subcommand's own.
   command->callback([&action] {
     if (!action)
       action = [] {
-        return fail("image: what about it? `espalier image --help` lists info, merge and pack");
+        return fail("image: what about it? `espalier image --help` lists info, merge, pack, nvs and nvs-gen");
       };
   });
 }

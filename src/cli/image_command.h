@@ -1,4 +1,4 @@
-// espalier image info|merge|pack
+// espalier image info|merge|pack|nvs|nvs-gen
 #pragma once
 
 #include "cli/cli.h"

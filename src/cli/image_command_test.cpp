@@ -51,7 +51,7 @@ TEST(Cli, BadUsageIsOneLine) {
   expect_refused({}, "no command");
   expect_refused({"frobnicate"}, "frobnicate");
   expect_refused({"--frobnicate"}, "--frobnicate");
-  expect_refused({"image"}, "info, merge and pack");
+  expect_refused({"image"}, "info, merge, pack, nvs and nvs-gen");
   expect_refused({"image", "--frobnicate"}, "--frobnicate");
   expect_refused({"image", "info"}, "IMAGE");
   expect_refused({"image", "info", "a", "b"}, "b");

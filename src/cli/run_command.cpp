@@ -15,8 +15,8 @@
 
 #include "base/log.h"
 #include "cli/validators.h"
-#include "host/mac_address.h"
 #include "devices/gpio.h"
+#include "host/mac_address.h"
 
 namespace espalier::cli {
 namespace {
@@ -165,6 +165,12 @@ void add_run_options(CLI::App& command, host::SessionOptions& options) {
   add_choice<host::NetMode>(command, "--net", options.net,
                             "What the guest's Ethernet is plugged into (default: user)",
                             {{"user", host::NetMode::kUser}, {"none", host::NetMode::kNone}})
+      ->group("Network");
+  add_parsed(
+      command, "--impair", options.impair,
+      "Make the cable bad, both ways: latency=20ms,jitter=5ms,loss=1%,duplicate=1%,reorder=25%,rate=1Mbit,"
+      "partition; direction=in|out: one way; seed=N",
+      "KEY=VALUE,...", net::parse_impairment)
       ->group("Network");
   command.add_option("--pcap", options.pcap, "Record all frames of the guest's port, for Wireshark")
       ->type_name("FILE")

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "net/impairment.h"
 #include "net/publish.h"
 
 namespace espalier::fleet {
@@ -59,8 +60,9 @@ struct DeviceInfo {
   DeviceState state = DeviceState::kStarting;
   bool ready = false;  // running, and its group's sign of readiness has been seen since it was started
   RestartPolicy restart = RestartPolicy::kOnFailure;
-  unsigned restarts = 0;    // by the supervisor
-  std::string exit_reason;  // one line, of the last end; empty: it has not ended yet
+  unsigned restarts = 0;     // by the supervisor
+  std::string exit_reason;   // one line, of the last end; empty: it has not ended yet
+  net::LinkImpairment link = {};  // how bad its cable is
   double created = 0;
   double started = 0;  // of the present or the last machine
   double ended = 0;    // of the last one
@@ -140,6 +142,7 @@ struct Event {
     kBackOff,  // it is started again by its policy. `detail`: when
     kStopped,  // by a command
     kRemoved,  // it is there no more
+    kNetwork,  // its cable was made worse or better. `detail`: how bad it is
     kScaled,   // a group. `detail`: "GROUP: from 3 to 5"
     kUp,       // all that was asked for at the start has been started
     kDown,     // the fleet goes down
@@ -151,7 +154,7 @@ struct Event {
   std::string detail;  // one line
 };
 // "added", "started", "ready", "reset", "panic", "exited", "failed", "back-off", "stopped", "removed",
-// "scaled", "up", "down".
+// "network", "scaled", "up", "down".
 std::string_view name_of(Event::Kind kind);
 
 // Ends a subscription when it is destroyed; waits for a callback that is under way in another thread. Not to
@@ -196,6 +199,9 @@ class Control {
   // Bytes for the device's UART0. They wait until the guest takes them; with more than 64 KiB waiting
   // it is kUnavailable, with no machine running kConflict.
   virtual Result<void> input(std::string_view name, std::span<const std::uint8_t> bytes) = 0;
+
+  // Makes the device's cable worse or better, now and for the machines to come.
+  virtual Result<void> impair(std::string_view name, const net::ImpairmentPatch& patch) = 0;
 
   // The last 1,000 events with an id greater than `after`, then all that follow.
   using EventCallback = std::function<void(const Event&)>;

@@ -42,7 +42,9 @@ Device::Device(Worker& worker, std::shared_ptr<const DevicePlan> plan, std::shar
       console_(std::move(console)),
       events_(std::move(events)),
       ports_(plan_->ports),
+      link_(plan_->group->machine.impair),
       created_(wall_time()) {
+  link_.seed = plan_->seed;
   limit_cpu(plan_->group->cpu);
   wake();
 }
@@ -137,6 +139,7 @@ void Device::power_up() {
   session_ = std::move(*session);
   line_ = connected;
   ports_ = session_->options().publish;
+  session_->impair(link_);
   session_->on_work([this] { wake(); });
   session_->explain_panics_to([this](std::string_view text) { console_->write(text); });
   control_observer_ = session_->control().observe([this](debug::RunEvent event) { on_control(event); });
@@ -233,6 +236,13 @@ Result<void> Device::type(std::span<const std::uint8_t> bytes) {
   return {};
 }
 
+void Device::impair(const net::ImpairmentPatch& patch) {
+  patch.apply(link_);
+  if (session_) session_->impair(link_);
+  wake();
+  tell(Event::Kind::kNetwork, net::impairment_text(link_));
+}
+
 // ---- Questions ----
 
 DeviceInfo Device::info() const {
@@ -247,6 +257,7 @@ DeviceInfo Device::info() const {
           .restart = plan_->group->restart,
           .restarts = restarts_,
           .exit_reason = exit_reason_,
+          .link = link_,
           .created = created_,
           .started = started_,
           .ended = ended_};

@@ -34,6 +34,7 @@ class Device final : public Runnable {
 
   // Bytes for its UART0; an error as of Control::input().
   Result<void> type(std::span<const std::uint8_t> bytes);
+  void impair(const net::ImpairmentPatch& patch);
 
   DeviceInfo info() const;
   DeviceStats stats();
@@ -64,6 +65,7 @@ class Device final : public Runnable {
   ConsoleLine* line_ = nullptr;  // the session's
   std::shared_ptr<void> control_observer_;
   std::vector<net::Publish> ports_;  // bound, or to be
+  net::LinkImpairment link_;
   bool ready_ = false;
   std::optional<host::ConsoleWatch> ready_watch_;
   PanicLines panic_lines_;

@@ -11,6 +11,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/random.h"
 #include "fleet/limits.h"
 
 namespace espalier::fleet {
@@ -121,6 +122,8 @@ std::expected<std::shared_ptr<const DevicePlan>, std::string> Fleet::plan_of(con
                     .name = device_name(group.spec->name, ordinal),
                     .mac = device_mac(group.mac, ordinal),
                     .more = group.spec->environment};
+  // JSON's numbers are exact up to there.
+  plan->seed = base::seed_of(spec_.name + "/" + plan->name(), group.spec->machine.impair.seed) & base::kMostSeed;
   auto hostname = fill_template(group.spec->hostname, plan->identity);
   if (!hostname) return std::unexpected(fmt::format("{}hostname: {}", group.spec->where, hostname.error()));
   plan->hostname = std::move(*hostname);
@@ -360,6 +363,13 @@ Result<void> Fleet::restart(std::string_view name) {
 
 Result<void> Fleet::input(std::string_view name, std::span<const std::uint8_t> bytes) {
   return on_device(name, [&](Device& device) { return device.type(bytes); });
+}
+
+Result<void> Fleet::impair(std::string_view name, const net::ImpairmentPatch& patch) {
+  return on_device(name, [&](Device& device) -> Result<void> {
+    device.impair(patch);
+    return {};
+  });
 }
 
 Result<void> Fleet::remove(std::string_view name) {

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <set>
 #include <thread>
 
@@ -105,6 +106,36 @@ class FleetTest : public testing::Test {
     ASSERT_TRUE(typed) << typed.error().message;
   }
 };
+
+// A partitioned device does not answer, the others do; when it heals, TCP repeats what was lost.
+TEST_F(FleetTest, ACableIsCutAndHealsWhileItRuns) {
+  start({demo_group(2)});
+  ASSERT_TRUE(events->wait(Event::Kind::kReady, 2));
+  const auto devices = fleet->list();
+  EXPECT_NE(devices[0].link.seed, devices[1].link.seed);
+  ASSERT_TRUE(fleet->impair("demo-0", {.partition = true}));
+  EXPECT_EQ(events->detail(Event::Kind::kNetwork), "partition");
+  EXPECT_TRUE(fleet->device("demo-0")->link.out.partition);
+  EXPECT_THAT(get(devices[1].ports[0].host_port, "/hello"), HasSubstr("200 OK"));
+  auto answer = std::async(std::launch::async, [&] { return get(devices[0].ports[0].host_port, "/hello"); });
+  EXPECT_EQ(answer.wait_for(std::chrono::milliseconds(300)), std::future_status::timeout);
+  ASSERT_TRUE(fleet->impair("demo-0", {.clear = true}));
+  EXPECT_THAT(answer.get(), HasSubstr("200 OK"));
+}
+
+TEST_F(FleetTest, ImpairmentsOutliveARestart) {
+  GroupSpec group = demo_group(1);
+  group.machine.impair = *net::parse_impairment("latency=50ms");
+  start({group});
+  ASSERT_TRUE(events->wait(Event::Kind::kReady, 1));
+  ASSERT_TRUE(fleet->restart("demo-0"));
+  ASSERT_TRUE(events->wait(Event::Kind::kReady, 2));
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_THAT(get(fleet->device("demo-0")->ports[0].host_port, "/hello"), HasSubstr("200 OK"));
+  // The handshake and the request's answer: two times there and back.
+  EXPECT_GE(std::chrono::steady_clock::now() - began, std::chrono::milliseconds(200));
+  EXPECT_EQ(net::impairment_text(fleet->device("demo-0")->link), "latency 50ms");
+}
 
 TEST_F(FleetTest, DevicesAreIndividuals) {
   start({demo_group(4)});

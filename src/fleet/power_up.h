@@ -34,6 +34,9 @@ struct DevicePlan {
   Identity identity;
   std::string hostname;
   std::vector<net::Publish> ports;
+  // Of what happens to it by chance: from the names of the fleet and the device, and what the group's file
+  // says.
+  std::uint64_t seed = 0;
 
   const std::string& name() const { return identity.name; }
 };

@@ -37,6 +37,34 @@ TEST(PortSpec, ErrorsNameTheText) {
   EXPECT_THAT(parse_port("0+:80").error(), HasSubstr("port 0 is any free one"));
 }
 
+TEST(FleetSpec, ReadsImpairments) {
+  const auto spec = parse_fleet_spec(R"(
+[[device]]
+name = "sensor"
+demo = true
+impair = { latency = "20ms", jitter = "5ms", loss = 0.01, duplicate = 0.001, rate = "1Mbit", seed = 7, out = { rate = 64000, partition = true } }
+)",
+                                     "fleet.toml");
+  ASSERT_TRUE(spec) << spec.error();
+  const net::LinkImpairment& link = spec->groups[0].machine.impair;
+  EXPECT_EQ(
+      net::impairment_text(link),
+      "in: latency 20ms, jitter 5ms, loss 1%, duplicate 0.1%, rate 1Mbit; out: partition, latency 20ms, "
+      "jitter 5ms, loss 1%, duplicate 0.1%, rate 64kbit");
+  EXPECT_EQ(link.seed, 7u);
+  const auto with = [](std::string_view impair) {
+    return error_of("[[device]]\nname = \"a\"\ndemo = true\nimpair = " + std::string(impair));
+  };
+  EXPECT_THAT(with("{ latency = 20 }"),
+              StartsWith("fleet.toml:4: impair.latency: latency: '20' is not a time"));
+  EXPECT_THAT(with("{ lag = \"1ms\" }"), StartsWith("fleet.toml:4: impair.lag: 'lag' is none of latency"));
+  EXPECT_THAT(with("{ in = { loss = 2 } }"), StartsWith("fleet.toml:4: impair.in.loss: loss: '2' is not"));
+  EXPECT_THAT(with("{ in = 1 }"), StartsWith("fleet.toml:4: impair.in: a table is wanted"));
+  EXPECT_THAT(with("{ seed = -1 }"),
+              StartsWith("fleet.toml:4: impair.seed: seed: '-1' is not a whole number"));
+  EXPECT_THAT(with("{ loss = [] }"), StartsWith("fleet.toml:4: impair.loss: a text or a number"));
+}
+
 TEST(FleetSpec, ReadsAFile) {
   const auto spec = parse_fleet_spec(R"(
 [fleet]

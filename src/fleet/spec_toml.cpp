@@ -210,6 +210,41 @@ PartitionSpec read_partition(const Place& place, std::string_view name, const to
   return partition;
 }
 
+// Each key is as on the command line (`espalier fleet net`), but for probabilities and rates, which may be
+// numbers; what stands in tables named `in` and `out` is of that direction.
+void read_impairment(const Place& place, const toml::table& table, const std::string& prefix,
+                     net::ImpairmentPatch patch, net::LinkImpairment& link) {
+  const auto one_way = [&](std::string_view key) { return key == "in" || key == "out"; };
+  const bool both = patch.direction == net::Direction::kBoth;
+  for (const auto& [key, node] : table) {
+    const std::string name = prefix + std::string(key.str());
+    if (both && one_way(key.str())) continue;
+    std::string value;
+    if (const auto* text = node.as_string())
+      value = text->get();
+    else if (const auto* whole = node.as_integer())
+      value = fmt::format("{}", whole->get());
+    else if (const auto* number = node.as_floating_point())
+      value = fmt::format("{}", number->get());
+    else if (const auto* flag = node.as_boolean())
+      value = flag->get() ? "true" : "false";
+    else
+      place.fail(node.source(), name, fmt::format("a text or a number is wanted, not {}", type_name(node)));
+    if (auto ok = net::set_impairment(patch, key.str(), value); !ok)
+      place.fail(node.source(), name, ok.error());
+  }
+  patch.apply(link);
+  if (!both) return;
+  for (const auto& [key, node] : table) {
+    if (!one_way(key.str())) continue;
+    const std::string name = prefix + std::string(key.str());
+    const auto* inner = node.as_table();
+    if (!inner) place.fail(node.source(), name, fmt::format("a table is wanted, not {}", type_name(node)));
+    read_impairment(place, *inner, name + ".",
+                    {.direction = key.str() == "in" ? net::Direction::kIn : net::Direction::kOut}, link);
+  }
+}
+
 GroupSpec read_group(const Place& place, const toml::table& table) {
   GroupSpec group;
   group.where = place.of(table.source());
@@ -237,6 +272,9 @@ GroupSpec read_group(const Place& place, const toml::table& table) {
   reader.path("rom", group.machine.rom);
   reader.whole("cpus", group.machine.cpus, 1, 2);
   reader.whole("reset-limit", group.machine.reset_limit, 0, std::numeric_limits<std::uint32_t>::max());
+  reader.table("impair", [&](const toml::table& impair) {
+    read_impairment(place, impair, "impair.", {}, group.machine.impair);
+  });
   reader.table("environment", [&](const toml::table& words) {
     Reader each(place, words, "environment.");
     for (const auto& [key, node] : words) each.text(key.str(), group.environment[std::string(key.str())]);

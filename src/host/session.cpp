@@ -212,6 +212,7 @@ std::expected<void, std::string> Session::open_network() {
   devices::OpenEth& mac = machine_->chip().open_eth;
   line_ = std::make_unique<NetworkLine>(mac, [this] { work_came(); });
   mac.connect(line_.get());
+  if (!options_.impair.none()) impair(options_.impair);
   if (options_.net == NetMode::kNone) {
     mac.set_cable(false);
     return {};
@@ -236,10 +237,14 @@ std::expected<void, std::string> Session::open_network() {
   return {};
 }
 
-// The cable, through the capture where there is one.
+// The cable, through the capture where there is one. What makes it bad is behind that: a capture shows what
+// the guest sees.
 void Session::connect_network() {
   net::EthernetPeer* peer = network_.get();
   if (peer == nullptr) peer = tap_interface_.get();
+  if (peer == nullptr) return;
+  net::EthernetPeer& network = *peer;
+  if (impaired_) peer = impaired_.get();
   net::EthernetPort* port = line_.get();
   if (call_trace_) port = call_trace_.get();
   if (pcap_) {
@@ -255,10 +260,27 @@ void Session::connect_network() {
     peer = call_trace_.get();
   }
   line_->connect(peer);
+  if (impaired_) {
+    impaired_->plug(*port, network);
+    port = impaired_.get();
+  }
   if (network_)
     network_->attach(port);
   else
     tap_interface_->attach(port);
+}
+
+net::ImpairedLink& Session::bad_cable() {
+  if (!impaired_) {
+    impaired_ = std::make_unique<net::ImpairedLink>(machine_->events(), [this] { work_came(); });
+    connect_network();
+  }
+  return *impaired_;
+}
+
+void Session::impair(const net::LinkImpairment& link) {
+  options_.impair = link;
+  if (impaired_ || !link.none()) bad_cable().set(link);
 }
 
 std::expected<void, std::string> Session::plug_network(const net::SlirpOptions& options, std::string id) {
@@ -270,6 +292,7 @@ std::expected<void, std::string> Session::plug_network(const net::SlirpOptions& 
   network_ = std::move(*network);
   network_id_ = std::move(id);
   connect_network();
+  if (!options_.impair.none()) impair(options_.impair);
   machine_->chip().open_eth.set_cable(true);
   return {};
 }
@@ -280,6 +303,7 @@ void Session::unplug_network() {
   line_->connect(nullptr);
   network_.reset();
   tap_.reset();
+  impaired_.reset();
 }
 
 // Last of all, so that a port in use leaves no empty capture behind.

@@ -28,6 +28,7 @@
 #include "host/network_line.h"
 #include "host/perf_map.h"
 #include "host/session_options.h"
+#include "net/impaired_link.h"
 #include "net/pcap.h"
 #include "net/slirp_network.h"
 #include "net/tap_network.h"
@@ -83,6 +84,10 @@ class Session {
   net::SlirpNetwork* network() { return network_.get(); }  // nullptr: not NetMode::kUser
   // Counts what has passed through the chip's network port.
   const NetworkLine& network_line() const { return *line_; }
+  // How bad the cable is, from now on.
+  void impair(const net::LinkImpairment& link);
+  // The bad piece of cable; nullptr: there has never been one.
+  net::ImpairedLink* impaired_link() { return impaired_.get(); }
   // The name by which monitors know the network.
   const std::string& network_id() const { return network_id_; }
   // Plugs a user network in where the chip has none. An error is one line.
@@ -134,6 +139,7 @@ class Session {
   std::string elf_path() const;
   const debug::Symbols* symbols();
   void connect_network();
+  net::ImpairedLink& bad_cable();
   bool due();
   base::Ticks after_ticks() const;
   void work_came() {
@@ -182,6 +188,7 @@ class Session {
   std::string network_id_;
   std::unique_ptr<net::TapNetwork> tap_interface_;
   std::unique_ptr<net::PcapTap> tap_;
+  std::unique_ptr<net::ImpairedLink> impaired_;
   std::unique_ptr<devices::FlashMirror> flash_mirror_;
   base::EventLoop::Timer flash_timer_;
   std::uint64_t deadline_ns_ = 0;     // 0: none

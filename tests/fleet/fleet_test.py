@@ -167,6 +167,24 @@ class FleetTest(unittest.TestCase):
         for ordinal in range(5):
             self.assertEqual(get(base + ordinal)[0], 200)
 
+    def test_cables_are_made_worse_and_better(self):
+        base = self.up(2)
+        self.assertEqual(self.fleet('net'), 'lab-0: none\nlab-1: none\n')
+        shown = self.fleet('net', 'lab-1', '--latency', '100ms', '--jitter', '1ms', '--loss', '0.1%', '--rate', '10Mbit')
+        self.assertEqual(shown, 'lab-1: latency 100ms, jitter 1ms, loss 0.1%, rate 10Mbit\n')
+        began = time.monotonic()
+        self.assertEqual(get(base + 1)[0], 200)
+        self.assertGreater(time.monotonic() - began, 0.39)
+        self.fleet('net', 'lab', '--partition', '--direction', 'in')
+        with self.assertRaises(OSError):
+            urllib.request.urlopen(f'http://127.0.0.1:{base}/hello', timeout=1)
+        self.assertEqual(self.fleet('net', 'lab', '--clear'), 'lab-0: none\nlab-1: none\n')
+        self.assertEqual(get(base)[0], 200)
+        self.assertEqual(self.devices()[0]['network']['in']['partition'], False)
+        self.assertIn("'20' is not a time", self.fleet('net', 'lab', '--latency', '20', code=2))
+        self.assertIn("no device and no group 'lob'", self.fleet('net', 'lob', code=2))
+        self.assertIn('whose cable?', self.fleet('net', '--clear', code=2))
+
     def test_power(self):
         base = self.up(3)
         self.fleet('stop', 'lab-0', 'lab-1')

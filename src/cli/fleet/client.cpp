@@ -129,6 +129,23 @@ std::expected<Json, std::string> Running::ask(std::string_view method, const std
   return json;
 }
 
+std::expected<std::vector<std::string>, std::string> Running::devices(
+    const std::vector<std::string>& who) const {
+  const auto all = ask("GET", "/v1/devices");
+  if (!all) return Wrong(all.error());
+  const auto is = [](const Json& device, const std::string& name) {
+    return device["name"] == name || device["group"] == name;
+  };
+  std::vector<std::string> names;
+  for (const Json& device : *all)
+    if (who.empty() || std::ranges::any_of(who, [&](const std::string& name) { return is(device, name); }))
+      names.push_back(device["name"]);
+  for (const std::string& name : who)
+    if (std::ranges::none_of(*all, [&](const Json& device) { return is(device, name); }))
+      return Wrong(fmt::format("there is no device and no group '{}' in the fleet {}", name, files_.name));
+  return names;
+}
+
 std::string Running::device_target(const std::string& device, std::string_view rest) {
   return fmt::format("/v1/devices/{}{}", api::percent_encoded(device), rest);
 }

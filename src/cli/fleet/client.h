@@ -23,6 +23,9 @@ class Running {
   // The answer's body; an answer with an error is its text.
   std::expected<Json, std::string> ask(std::string_view method, const std::string& target,
                                        const std::string& body = {}) const;
+  // The names of the devices that are meant: each by its own name or its group's; all, if nothing is named.
+  // One line if there is no such device.
+  std::expected<std::vector<std::string>, std::string> devices(const std::vector<std::string>& who) const;
   // "/v1/devices/NAME" and what follows it.
   static std::string device_target(const std::string& device, std::string_view rest = {});
 

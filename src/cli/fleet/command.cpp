@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/fleet/client.h"
+#include "cli/fleet/net.h"
 #include "cli/fleet/up.h"
 
 namespace espalier::cli::fleet {
@@ -18,11 +19,80 @@ struct Arguments {
   std::vector<std::string> devices;
   std::vector<std::string> counts;
   ExecOptions exec;
+  NetOptions net;
   bool json = false;
   bool follow = false;
   std::optional<unsigned> tail;
   double interval = 2;
 };
+
+// One that changes the cable, read by `parse`.
+template <class T, class Parse>
+CLI::Option* add_impairment(CLI::App& command, const std::string& name, std::shared_ptr<Arguments> arguments,
+                            T net::ImpairmentPatch::*member, Parse parse, const std::string& type,
+                            const std::string& what) {
+  return command
+      .add_option_function<std::string>(
+          name,
+          [arguments, member, parse, name](const std::string& text) {
+            auto value = parse(text);
+            if (!value) throw CLI::ValidationError(name, value.error());
+            arguments->net.patch.*member = *value;
+            arguments->net.change = true;
+          },
+          what)
+      ->type_name(type);
+}
+
+void add_net_options(CLI::App& command, const std::shared_ptr<Arguments>& arguments) {
+  using Patch = net::ImpairmentPatch;
+  command.add_option("DEVICE|GROUP", arguments->net.who, "Whose cable (default: all are shown)");
+  add_impairment(command, "--latency", arguments, &Patch::latency_ns, net::parse_duration, "TIME",
+                 "That each frame takes longer, each way: 20ms");
+  add_impairment(command, "--jitter", arguments, &Patch::jitter_ns, net::parse_duration, "TIME",
+                 "By how much at most each frame's latency is off: 5ms");
+  add_impairment(command, "--loss", arguments, &Patch::loss, net::parse_probability, "P",
+                 "How many frames are lost: 1%");
+  add_impairment(command, "--duplicate", arguments, &Patch::duplicate, net::parse_probability, "P",
+                 "How many come twice");
+  add_impairment(command, "--reorder", arguments, &Patch::reorder, net::parse_probability, "P",
+                 "How many go without latency, and overtake");
+  add_impairment(command, "--rate", arguments, &Patch::rate, net::parse_rate, "RATE",
+                 "At most: 64kbit, 1Mbit; 0: no limit");
+  const auto flag = [&](const std::string& name, const std::string& what, auto set) {
+    command.add_flag_callback(
+        name,
+        [arguments, set] {
+          set(arguments->net.patch);
+          arguments->net.change = true;
+        },
+        what);
+  };
+  flag("--partition", "Nothing passes, though the link stays up",
+       [](Patch& patch) { patch.partition = true; });
+  flag("--heal", "The end of a partition", [](Patch& patch) { patch.partition = false; });
+  flag("--clear", "A good cable again, before all the rest", [](Patch& patch) { patch.clear = true; });
+  command
+      .add_option_function<std::string>(
+          "--direction",
+          [arguments](const std::string& text) {
+            const auto direction = net::parse_direction(text);
+            if (!direction) throw CLI::ValidationError("--direction", direction.error());
+            arguments->net.patch.direction = *direction;
+          },
+          "Of which way; in is to the guest (default: both)")
+      ->type_name("both|in|out");
+  command
+      .add_option_function<std::uint64_t>(
+          "--seed",
+          [arguments](std::uint64_t seed) {
+            arguments->net.patch.seed = seed;
+            arguments->net.change = true;
+          },
+          "What happens to which frame follows from it (default: from the names of fleet and device)")
+      ->type_name("N");
+  command.add_flag("--json", arguments->net.json, "As JSON");
+}
 
 }  // namespace
 
@@ -88,6 +158,9 @@ void add_fleet_command(CLI::App& app, Action& action) {
     add(name, what, [name = name](const Arguments& a) { return command_devices(a.name, name, a.devices); })
         ->add_option("DEVICE", arguments->devices, "Their names")
         ->required();
+  CLI::App* net = add("net", "Show how bad devices' cables are, and make them worse or better",
+                      [](const Arguments& a) { return network(a.name, a.net); });
+  add_net_options(*net, arguments);
   add("scale", "Set how many devices a group has", [](const Arguments& a) { return scale(a.name, a.counts); })
       ->add_option("[GROUP=]N", arguments->counts, "N alone where there is one group")
       ->required();

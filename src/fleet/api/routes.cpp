@@ -8,30 +8,13 @@
 #include <optional>
 #include <utility>
 
+#include "fleet/api/answers.h"
+#include "fleet/api/disturbances.h"
 #include "fleet/api/openapi.h"
-#include "fleet/api/to_json.h"
 
 namespace espalier::fleet::api {
 
 namespace {
-
-Response json(const Json& value, unsigned status = 200) {
-  return {.status = status, .body = text_of(value) + "\n"};
-}
-
-Response to_problem(const Error& error) {
-  switch (error.kind) {
-    case Error::Kind::kNotFound:
-      return problem(404, error.message);
-    case Error::Kind::kInvalid:
-      return problem(400, error.message);
-    case Error::Kind::kConflict:
-      return problem(409, error.message);
-    case Error::Kind::kUnavailable:
-      return problem(503, error.message);
-  }
-  return problem(500, error.message);
-}
 
 // The parameters of a request's query.
 class Query {
@@ -73,32 +56,27 @@ class Endpoints {
   Endpoints(Control& control, std::shared_ptr<ApiMetrics> metrics, std::size_t stream_limit)
       : control_(control), metrics_(std::move(metrics)), stream_limit_(stream_limit) {}
 
-  Response fleet(const Request&) const { return json(to_json(control_.info())); }
+  Response fleet(const Request&) const { return json_answer(to_json(control_.info())); }
 
   Response scale(const Request& request) const {
-    const auto type = request.headers.find("content-type");
-    if (type == request.headers.end() || !type->second.starts_with("application/json"))
-      return problem(415, "the body has to be application/json");
-    const Json body = Json::parse(request.body, nullptr, false);
-    if (body.is_discarded()) return problem(400, "the body is not JSON");
-    if (const auto what = openapi().violation(openapi_schema("FleetPatch"), body))
-      return problem(400, "the body: " + *what);
-    if (auto scaled = control_.scale(body["scale"].get<std::map<std::string, std::size_t>>()); !scaled)
+    const auto body = body_of(request, "FleetPatch");
+    if (!body) return body.error();
+    if (auto scaled = control_.scale(body->at("scale").get<std::map<std::string, std::size_t>>()); !scaled)
       return to_problem(scaled.error());
-    return json(to_json(control_.info()), 202);
+    return json_answer(to_json(control_.info()), 202);
   }
 
   Response down(const Request&) const {
     control_.down();
     FleetInfo info = control_.info();
     info.going_down = true;
-    return json(to_json(info), 202);
+    return json_answer(to_json(info), 202);
   }
 
   Response devices(const Request&) const {
     Json all = Json::array();
     for (const DeviceInfo& device : control_.list()) all.push_back(to_json(device));
-    return json(all);
+    return json_answer(all);
   }
 
   Response device(const Request& request) const { return show(name_of_device(request)); }
@@ -171,7 +149,7 @@ class Endpoints {
     return response;
   }
 
-  Response stats(const Request&) const { return json(to_json(control_.stats())); }
+  Response stats(const Request&) const { return json_answer(to_json(control_.stats())); }
 
   Response metrics(const Request& request) const {
     Query query(request);
@@ -183,7 +161,7 @@ class Endpoints {
 
   Response health(const Request&) const {
     if (control_.info().going_down) return problem(503, "the fleet is going down");
-    return json({{"status", "ok"}});
+    return json_answer({{"status", "ok"}});
   }
 
   Response description(const Request&) const { return {.body = std::string(openapi_text())}; }
@@ -192,13 +170,9 @@ class Endpoints {
   // Of a console's input at once, less than what may wait for a guest.
   static constexpr std::size_t kInputPiece = 4096;
 
-  static const std::string& name_of_device(const Request& request) {
-    return request.parameters.find("name")->second;
-  }
-
   Response show(std::string_view name) const {
     const auto device = control_.device(name);
-    return device ? json(to_json(*device)) : to_problem(device.error());
+    return device ? json_answer(to_json(*device)) : to_problem(device.error());
   }
 
   // The console's bytes into the stream, which ends with the device. Or what is wrong.
@@ -267,6 +241,7 @@ Router make_router(Control& control, std::shared_ptr<ApiMetrics> metrics, std::s
                 },
                 .websocket = row.websocket,
                 .open = row.open});
+  add_disturbances(router, control);
   return router;
 }
 

@@ -98,6 +98,37 @@ TEST_F(FleetApi, ScalesGroups) {
   EXPECT_EQ(client().request("PATCH", "/v1/fleet", std::string(2 << 20, ' ')).status, 413u);
 }
 
+TEST_F(FleetApi, CablesAreMadeWorseAndBetter) {
+  const std::string target = "/v1/devices/web-0/network";
+  const Json good = client().json("GET", target);
+  EXPECT_EQ(good["in"]["latency_ms"], 0);
+  EXPECT_EQ(good["in"], good["out"]);
+  const Answer answer = client().request(
+      "PATCH", target,
+      R"({"latency_ms":20.5,"jitter_ms":5,"loss":0.01,"duplicate":0.001,"reorder":0.25,"rate":1000000,"seed":7})");
+  EXPECT_EQ(answer.status, 200u);
+  const Json bad = Json::parse(answer.body);
+  EXPECT_EQ(bad["in"], Json::parse(R"({"latency_ms":20.5,"jitter_ms":5.0,"loss":0.01,"duplicate":0.001,
+                                       "reorder":0.25,"rate":1000000,"partition":false})"));
+  EXPECT_EQ(bad["in"], bad["out"]);
+  EXPECT_EQ(bad["seed"], 7);
+  EXPECT_EQ(client().json("GET", "/v1/devices/web-0")["network"], bad);
+  const Json deaf = Json::parse(
+      client().request("PATCH", target, R"({"direction":"in","clear":true,"partition":true})").body);
+  EXPECT_EQ(deaf["in"]["partition"], true);
+  EXPECT_EQ(deaf["in"]["rate"], 0);
+  EXPECT_EQ(deaf["out"], bad["out"]);
+  EXPECT_EQ(problem_of("PATCH", target, R"({"loss":2})"), "400 the body: $.loss: is above 1");
+  EXPECT_EQ(problem_of("PATCH", target, R"({"lag":2})"),
+            "400 the body: $: has a lag that is not in the schema");
+  EXPECT_EQ(problem_of("PATCH", target, R"({"latency_ms":3600001})"),
+            "400 the body: $.latency_ms: is above 3600000");
+  EXPECT_EQ(problem_of("PATCH", target), "415 the body has to be application/json");
+  EXPECT_EQ(problem_of("PATCH", "/v1/devices/web-9/network", "{}"), "404 there is no device web-9");
+  EXPECT_EQ(problem_of("GET", target + "?x=1"),
+            "400 /v1/devices/{name}/network has no query parameter \"x\"");
+}
+
 TEST_F(FleetApi, GoesDown) {
   EXPECT_EQ(client().json("GET", "/healthz")["status"], "ok");
   const Answer answer = client().request("DELETE", "/v1/fleet");
@@ -464,7 +495,7 @@ TEST_F(FleetApi, RoutesAndDescriptionAreTheSame) {
       EXPECT_NE(answer.headers.find("allow"), answer.headers.end());
     }
   for (const char* path : {"/", "/v1", "/v1/fleet/", "/v1/devices/", "/v1/devices/web-0/",
-                           "/v1/devices/web-0/network", "/v1/devices/a/b/logs", "/v2/fleet", "/.."})
+                           "/v1/devices/web-0/nowhere", "/v1/devices/a/b/logs", "/v2/fleet", "/.."})
     EXPECT_EQ(client().request("GET", path).status, 404u) << path;
 }
 

@@ -7,6 +7,7 @@ namespace espalier::fleet::api {
 namespace {
 
 constexpr double kSecond = 1e9;  // in nanoseconds
+constexpr double kMillisecond = 1e6;
 
 Json time_or_null(double time) {
   return time == 0 ? Json(nullptr) : Json(time);
@@ -56,6 +57,19 @@ Json to_json(const FleetInfo& info) {
           {"states", info.states},   {"ready", info.ready},     {"going_down", info.going_down}};
 }
 
+Json to_json(const net::LinkImpairment& link) {
+  const auto one = [](const net::Impairment& way) -> Json {
+    return {{"latency_ms", static_cast<double>(way.latency_ns) / kMillisecond},
+            {"jitter_ms", static_cast<double>(way.jitter_ns) / kMillisecond},
+            {"loss", way.loss},
+            {"duplicate", way.duplicate},
+            {"reorder", way.reorder},
+            {"rate", way.rate},
+            {"partition", way.partition}};
+  };
+  return {{"in", one(link.in)}, {"out", one(link.out)}, {"seed", link.seed}};
+}
+
 Json to_json(const DeviceInfo& device) {
   Json ports = Json::array();
   for (const net::Publish& port : device.ports)
@@ -74,6 +88,7 @@ Json to_json(const DeviceInfo& device) {
           {"restart", name_of(device.restart)},
           {"restarts", device.restarts},
           {"exit_reason", text_or_null(device.exit_reason)},
+          {"network", to_json(device.link)},
           {"created", device.created},
           {"started", time_or_null(device.started)},
           {"ended", time_or_null(device.ended)}};

@@ -10,6 +10,7 @@ using base::Json;
 
 Json to_json(const FleetInfo& info);
 Json to_json(const DeviceInfo& device);
+Json to_json(const net::LinkImpairment& link);
 Json to_json(const FleetStats& stats);
 Json to_json(const Event& event);
 // In one line. What is no UTF-8 in it (of a console's line, of a name) is replaced.

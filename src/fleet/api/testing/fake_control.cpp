@@ -200,6 +200,13 @@ Result<void> FakeControl::input(std::string_view name, std::span<const std::uint
   return {};
 }
 
+Result<void> FakeControl::impair(std::string_view name, const net::ImpairmentPatch& patch) {
+  const std::lock_guard lock(mutex_);
+  if (auto failed = failure(name); !failed) return failed;
+  patch.apply(find(name)->info.link);
+  return {};
+}
+
 Subscription FakeControl::follow_events(std::uint64_t after, EventCallback callback) {
   const std::lock_guard lock(mutex_);
   for (const Event& event : events_)

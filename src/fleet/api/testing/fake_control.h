@@ -29,6 +29,7 @@ class FakeControl final : public Control {
   Result<Subscription> follow_logs(std::string_view name, std::optional<std::size_t> tail,
                                    ConsoleCallback callback) override;
   Result<void> input(std::string_view name, std::span<const std::uint8_t> bytes) override;
+  Result<void> impair(std::string_view name, const net::ImpairmentPatch& patch) override;
   Subscription follow_events(std::uint64_t after, EventCallback callback) override;
   void down() override;
 

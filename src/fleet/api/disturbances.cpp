@@ -1,0 +1,77 @@
+#include "fleet/api/disturbances.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <optional>
+
+#include "fleet/api/answers.h"
+
+namespace espalier::fleet::api {
+namespace {
+
+// JSON has milliseconds, which people read; the rest of the program nanoseconds.
+constexpr double kNsPerMs = 1e6;
+
+template <class T>
+std::optional<T> value_of(const Json& body, const char* key) {
+  const auto found = body.find(key);
+  return found == body.end() ? std::nullopt : std::optional(found->get<T>());
+}
+
+std::optional<std::uint64_t> ns_of(const Json& body, const char* key) {
+  const auto ms = value_of<double>(body, key);
+  if (!ms) return std::nullopt;
+  return static_cast<std::uint64_t>(std::llround(*ms * kNsPerMs));
+}
+
+Response network_of(Control& control, const std::string& name) {
+  const auto device = control.device(name);
+  return device ? json_answer(to_json(device->link)) : to_problem(device.error());
+}
+
+Response show_network(Control& control, const Request& request) {
+  return network_of(control, name_of_device(request));
+}
+
+Response change_network(Control& control, const Request& request) {
+  const auto body = body_of(request, "NetworkPatch");
+  if (!body) return body.error();
+  net::ImpairmentPatch patch{.clear = body->value("clear", false),
+                             .latency_ns = ns_of(*body, "latency_ms"),
+                             .jitter_ns = ns_of(*body, "jitter_ms"),
+                             .loss = value_of<double>(*body, "loss"),
+                             .duplicate = value_of<double>(*body, "duplicate"),
+                             .reorder = value_of<double>(*body, "reorder"),
+                             .rate = value_of<std::uint64_t>(*body, "rate"),
+                             .partition = value_of<bool>(*body, "partition"),
+                             .seed = value_of<std::uint64_t>(*body, "seed")};
+  if (const auto direction = value_of<std::string>(*body, "direction"))
+    patch.direction = *net::parse_direction(*direction);  // the schema knows no other
+  if (auto done = control.impair(name_of_device(request), patch); !done) return to_problem(done.error());
+  return network_of(control, name_of_device(request));
+}
+
+}  // namespace
+
+void add_disturbances(Router& router, Control& control) {
+  struct Row {
+    std::string_view method;
+    std::string_view pattern;
+    Response (*answer)(Control&, const Request&);
+  };
+  static constexpr Row kRows[] = {
+      {"GET", "/v1/devices/{name}/network", show_network},
+      {"PATCH", "/v1/devices/{name}/network", change_network},
+  };
+  for (const Row& row : kRows)
+    router.add({.method = std::string(row.method),
+                .pattern = std::string(row.pattern),
+                .handler = [&control, &row](const Request& request) -> Response {
+                  for (const auto& [name, value] : request.query)
+                    return problem(400, fmt::format("{} has no query parameter \"{}\"", row.pattern, name));
+                  return row.answer(control, request);
+                }});
+}
+
+}  // namespace espalier::fleet::api

@@ -8,26 +8,15 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "base/doorbell.h"
 #include "base/event_loop.h"
+#include "net/ethernet_address.h"
 #include "net/ethernet_port.h"
 
 namespace espalier::net {
-
-// An Ethernet address as a number: its first byte on the wire is the most significant of six.
-using EthernetAddress = std::uint64_t;
-// The address at `at` of a frame that is long enough.
-EthernetAddress ethernet_address(Frame frame, std::size_t at);
-// Broadcast and multicast.
-constexpr bool is_group(EthernetAddress address) {
-  return (address >> 40 & 1) != 0;
-}
-// "24:0a:c4:00:00:01".
-std::string text_of(EthernetAddress address);
 
 // It learns behind which port an address is from the frames that come from there, and sends frames for an
 // address that it does not know, and those for groups, to all ports but theirs. An address belongs to the

@@ -15,7 +15,7 @@ namespace {
 using base::EventLoop;
 using testing::Bytes;
 
-constexpr EthernetAddress kEverybody = 0xffff'ffff'ffff;
+constexpr EthernetAddress kEverybody = kEthernetBroadcast;
 
 Bytes frame_of(EthernetAddress to, EthernetAddress from, std::uint8_t content = 0) {
   Bytes frame;

@@ -53,6 +53,16 @@ int main(int argc, char** argv) {
   seed("fleet_api", "events", test::bytes_of("GET\n/v1/events\n\n7\n"));
   seed("fleet_api", "metrics", test::bytes_of("GET\n/metrics?devices=true\n\n\n"));
 
+  // A DHCPDISCOVER, and a query for the address of w.lab.
+  Bytes discover(1 + 236);
+  discover[1] = discover[2] = 1;
+  discover[3] = 6;
+  discover.insert(discover.end(), {0x63, 0x82, 0x53, 0x63, 53, 1, 1, 50, 4, 10, 1, 0, 16, 255});
+  seed("lan_services", "discover", discover);
+  for (const std::uint8_t to : {1, 2})
+    seed("lan_services", to == 1 ? "query" : "query_closed",
+         {to, 0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 'w', 3, 'l', 'a', 'b', 0, 0, 1, 0, 1});
+
   Bytes table = partition_table_bytes(test::make_table());
   table.resize(6 * kPartitionEntrySize);
   table.insert(table.begin(), 1);

@@ -134,6 +134,7 @@ std::expected<std::shared_ptr<const DevicePlan>, std::string> Fleet::plan_of(con
           fmt::format("{}: its port would be past 65535 ({}+)", plan->name(), port.first.host_port));
     plan->ports.push_back(*publish);
   }
+  if (auto ok = check_contents(*plan); !ok) return std::unexpected(ok.error());
   return plan;
 }
 

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "base/tcp_socket.h"
+#include "image/image_test_support.h"
 
 namespace espalier::fleet {
 namespace {
@@ -287,6 +288,23 @@ TEST_F(FleetTest, PortsInUseAreRefusedBeforeAnythingStarts) {
   close(*listener);
   // Nor do two groups that grow into each other.
   start({demo_group(1)});
+}
+
+TEST_F(FleetTest, PartitionsThatCannotBeFilledAreRefusedBeforeAnythingStarts) {
+  image::test::TemporaryFolder folder;
+  FleetSpec spec;
+  GroupSpec& group = spec.groups.emplace_back();
+  group.name = "a";
+  group.count = 300;
+  group.machine.image = folder.write("flash.bin", image::test::make_flash());
+  PartitionSpec& partition = group.partitions.emplace_back();
+  partition.name = "nvs";
+  partition.nvs = {{.space = "app", .key = "id", .encoding = "u8", .value = "{ordinal}"}};
+  EXPECT_EQ(Fleet::create(spec).error(), "a-256: partitions.nvs: app.id: 256 is not from 0 to 255");
+  partition = {.name = "phy_init", .file = folder.write("big.bin", image::Bytes(4097)), .nvs = {}};
+  EXPECT_THAT(Fleet::create(spec).error(), HasSubstr("big.bin has 4097 bytes and the partition 4096"));
+  partition.name = "other";
+  EXPECT_THAT(Fleet::create(spec).error(), HasSubstr("partitions.other: the image's partition table has no such"));
 }
 
 TEST_F(FleetTest, ADeviceThatCannotStartIsNoMatterOfTheOthers) {

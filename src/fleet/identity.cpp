@@ -39,6 +39,47 @@ std::uint64_t number_of(const MacAddress& mac) {
   return number;
 }
 
+// What is wrong in a template, and where it begins.
+struct Mistake {
+  std::size_t at;
+  std::string what;
+};
+
+std::expected<std::string, Mistake> fill(std::string_view text, const Identity& identity) {
+  std::string filled;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto wrong = [&](std::string what) { return std::unexpected(Mistake{at, std::move(what)}); };
+    const char c = text[at];
+    if ((c == '{' || c == '}') && at + 1 < text.size() && text[at + 1] == c) {
+      filled += c;
+      at += 2;
+      continue;
+    }
+    if (c == '}') return wrong("a '}' without its '{'");
+    if (c != '{') {
+      filled += c;
+      ++at;
+      continue;
+    }
+    const std::size_t end = text.find_first_of("}\n", at);
+    if (end == std::string_view::npos || text[end] == '\n') return wrong("a '{' without its '}'");
+    const std::string word(text.substr(at + 1, end - at - 1));
+    if (word == "ordinal")
+      filled += std::to_string(identity.ordinal);
+    else if (word == "name")
+      filled += identity.name;
+    else if (word == "mac")
+      filled += host::mac_text(identity.mac);
+    else if (const auto more = identity.more.find(word); more != identity.more.end())
+      filled += more->second;
+    else
+      return wrong(fmt::format(
+          "{{{}}} is none of {{ordinal}}, {{name}}, {{mac}} and what `environment` defines", word));
+    at = end + 1;
+  }
+  return filled;
+}
+
 MacAddress mac_of_number(std::uint64_t number) {
   MacAddress mac{};
   for (std::size_t i = mac.size(); i-- != 0; number >>= 8) mac[i] = static_cast<std::uint8_t>(number);
@@ -89,40 +130,16 @@ std::expected<void, std::string> check_name(std::string_view name) {
 }
 
 std::expected<std::string, std::string> fill_template(std::string_view text, const Identity& identity) {
-  std::string filled;
-  for (std::size_t at = 0; at < text.size();) {
-    const char c = text[at];
-    if ((c == '{' || c == '}') && at + 1 < text.size() && text[at + 1] == c) {
-      filled += c;
-      at += 2;
-      continue;
-    }
-    if (c == '}') return std::unexpected(fmt::format("'{}': a '}}' without its '{{'", text));
-    if (c != '{') {
-      filled += c;
-      ++at;
-      continue;
-    }
-    const std::size_t end = text.find('}', at);
-    if (end == std::string_view::npos)
-      return std::unexpected(fmt::format("'{}': a '{{' without its '}}'", text));
-    const std::string word(text.substr(at + 1, end - at - 1));
-    at = end + 1;
-    if (word == "ordinal")
-      filled += std::to_string(identity.ordinal);
-    else if (word == "name")
-      filled += identity.name;
-    else if (word == "mac")
-      filled += host::mac_text(identity.mac);
-    else if (const auto more = identity.more.find(word); more != identity.more.end())
-      filled += more->second;
-    else
-      return std::unexpected(
-          fmt::format("'{}': {{{}}} is none of {{ordinal}}, {{name}}, {{mac}} and what "
-                      "`environment` defines",
-                      text, word));
-  }
-  return filled;
+  auto filled = fill(text, identity);
+  if (!filled) return std::unexpected(fmt::format("'{}': {}", text, filled.error().what));
+  return std::move(*filled);
+}
+
+std::expected<std::string, std::string> fill_text(std::string_view text, const Identity& identity) {
+  auto filled = fill(text, identity);
+  if (filled) return std::move(*filled);
+  const auto lines = std::ranges::count(text.substr(0, filled.error().at), '\n');
+  return std::unexpected(fmt::format("{}: {}", lines + 1, filled.error().what));
 }
 
 }  // namespace espalier::fleet

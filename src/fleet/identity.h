@@ -44,5 +44,7 @@ struct Identity {
   std::map<std::string, std::string> more;
 };
 std::expected<std::string, std::string> fill_template(std::string_view text, const Identity& identity);
+// The same of a whole file's text; the error begins with the line's number instead of the text: "3: ...".
+std::expected<std::string, std::string> fill_text(std::string_view text, const Identity& identity);
 
 }  // namespace espalier::fleet

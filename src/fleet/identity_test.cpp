@@ -57,6 +57,9 @@ TEST(Identity, Templates) {
   EXPECT_THAT(fill_template("{nmae}", identity).error(), HasSubstr("{nmae} is none of"));
   EXPECT_THAT(fill_template("{name", identity).error(), HasSubstr("without its '}'"));
   EXPECT_THAT(fill_template("name}", identity).error(), HasSubstr("without its '{'"));
+  EXPECT_EQ(fill_text("a\nb {ordinal}\n", identity).value(), "a\nb 7\n");
+  EXPECT_THAT(fill_text("a\nb {nmae}\n", identity).error(), testing::StartsWith("2: {nmae} is none of"));
+  EXPECT_EQ(fill_text("a\n\n{name\n}", identity).error(), "3: a '{' without its '}'");
 }
 
 }  // namespace

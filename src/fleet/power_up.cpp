@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "fleet/partition_content.h"
 #include "image/file.h"
 
 namespace espalier::fleet {
@@ -30,14 +31,8 @@ std::expected<std::vector<Content>, std::string> partition_contents(const Device
     };
     const image::Partition* partition = plan.inputs->partitions.find(wanted.name);
     if (partition == nullptr) return wrong("the image's partition table has no such partition");
-    const auto file = fill_template(wanted.file, plan.identity);
-    if (!file) return wrong(file.error());
-    auto bytes = image::read_file(*file);
+    auto bytes = partition_content(wanted, plan.identity, partition->size);
     if (!bytes) return wrong(bytes.error());
-    if (bytes->size() > partition->size)
-      return wrong(
-          fmt::format("{} has {} bytes and the partition {}", *file, bytes->size(), partition->size));
-    bytes->resize(partition->size, 0xff);
     contents.push_back({.offset = partition->offset, .bytes = std::move(*bytes)});
   }
   return contents;
@@ -77,11 +72,9 @@ std::expected<std::shared_ptr<const GroupInputs>, std::string> load_group_inputs
   auto inputs = std::make_shared<GroupInputs>();
   inputs->boot = std::move(*boot);
   if (group.partitions.empty()) return inputs;
-  for (const PartitionSpec& partition : group.partitions)
-    if (!partition.nvs.empty())
-      return wrong(fmt::format("partitions.{}: tables of NVS keys cannot be written yet: name a file with the "
-                               "partition's content",
-                               partition.name));
+  if (inputs->boot->snapshot)
+    return wrong(
+        "partitions: a snapshot's flash is as it was saved; give its partitions to the image, and boot that");
   // As much as may lie before a table.
   Bytes front;
   const devices::FlashImage& flash = *inputs->boot->flash;
@@ -93,6 +86,12 @@ std::expected<std::shared_ptr<const GroupInputs>, std::string> load_group_inputs
   if (!table) return wrong("partitions: " + table.error());
   inputs->partitions = std::move(*table);
   return inputs;
+}
+
+std::expected<void, std::string> check_contents(const DevicePlan& plan) {
+  if (auto contents = partition_contents(plan); !contents)
+    return Wrong(fmt::format("{}{}: {}", plan.group->where, plan.name(), contents.error()));
+  return {};
 }
 
 std::expected<std::unique_ptr<host::Session>, std::string> power_up(const DevicePlan& plan, PowerUp with) {

@@ -41,6 +41,9 @@ struct DevicePlan {
   const std::string& name() const { return identity.name; }
 };
 
+// Whether what its partitions are to hold is there and fits; the error names the device.
+std::expected<void, std::string> check_contents(const DevicePlan& plan);
+
 // A machine that has executed nothing yet. `ports`: the plan's, or those bound the last time. Error: one
 // line.
 struct PowerUp {

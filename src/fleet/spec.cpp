@@ -59,10 +59,8 @@ std::expected<void, std::string> check_templates(const GroupSpec& group) {
   for (const PartitionSpec& partition : group.partitions) {
     const std::string key = "partitions." + partition.name;
     if (auto ok = check(key, partition.file); !ok) return ok;
-    for (const auto& [space, values] : partition.nvs)
-      for (const auto& [name, value] : values)
-        if (const auto* text = std::get_if<std::string>(&value))
-          if (auto ok = check(fmt::format("{}.{}.{}", key, space, name), *text); !ok) return ok;
+    for (const image::NvsRow& row : partition.nvs)
+      if (auto ok = check(fmt::format("{}.{}.{}", key, row.space, row.key), row.value); !ok) return ok;
   }
   return {};
 }

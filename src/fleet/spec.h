@@ -7,12 +7,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "fleet/control.h"
 #include "fleet/identity.h"
 #include "host/session_options.h"
+#include "image/nvs_rows.h"
 #include "net/publish.h"
 
 namespace espalier::fleet {
@@ -30,13 +30,13 @@ struct PortSpec {
 // Otherwise one line that names the text.
 std::expected<PortSpec, std::string> parse_port(std::string_view text);
 
-// What a partition of each device's flash holds when the device is first powered up.
+// What a partition of each device's flash holds when the device is first powered up: a file's content, or
+// keys and values of NVS. Names of files and values are templates.
 struct PartitionSpec {
-  std::string name;  // its label in the partition table
-  // The content, or a table of NVS: namespace, key, value. The file's name and texts are templates.
-  std::string file;
-  using Value = std::variant<std::string, std::int64_t>;
-  std::map<std::string, std::map<std::string, Value>> nvs;
+  std::string name;          // its label in the partition table
+  std::string file;          // empty: NVS
+  bool is_template = false;  // the file's content is one, too
+  std::vector<image::NvsRow> nvs;
 };
 
 struct GroupSpec {

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "host/mac_address.h"
+#include "image/image_test_support.h"
 
 namespace espalier::fleet {
 namespace {
@@ -92,7 +93,8 @@ persist = "state"
 
 [device.partitions]
 www = "www-{ordinal}.bin"
-nvs = { wifi = { ssid = "lab", id = "{mac}", channel = 6 } }
+nvs = { wifi = { ssid = "lab", id = "{mac}", channel = 6, on = true, retries = { type = "u8", value = 3 } }, app = { cert = { type = "binary", file = "{name}.pem" }, id = { type = "u64", value = "{ordinal}" } } }
+text = { file = "text.txt", template = true }
 
 [[device]]
 name = "gateway"
@@ -116,10 +118,18 @@ demo = true
   EXPECT_EQ(sensor.machine.cpus, 1u);
   EXPECT_EQ(sensor.machine.reset_limit, 7u);
   EXPECT_EQ(sensor.persist, "/etc/lab/state");
-  ASSERT_EQ(sensor.partitions.size(), 2u);
-  EXPECT_EQ(sensor.partitions[0].nvs.at("wifi").at("id"), PartitionSpec::Value("{mac}"));
-  EXPECT_EQ(sensor.partitions[0].nvs.at("wifi").at("channel"), PartitionSpec::Value(std::int64_t{6}));
-  EXPECT_EQ(sensor.partitions[1].file, "/etc/lab/www-{ordinal}.bin");
+  ASSERT_EQ(sensor.partitions.size(), 3u);
+  std::vector<std::string> rows;
+  for (const image::NvsRow& row : sensor.partitions[0].nvs)
+    rows.push_back(row.space + "." + row.key + " " + row.encoding + (row.file ? " file " : " ") + row.value);
+  EXPECT_THAT(rows, testing::UnorderedElementsAre("wifi.ssid string lab", "wifi.id string {mac}",
+                                                  "wifi.channel i32 6", "wifi.on u8 1", "wifi.retries u8 3",
+                                                  "app.cert binary file /etc/lab/{name}.pem",
+                                                  "app.id u64 {ordinal}"));
+  EXPECT_EQ(sensor.partitions[1].file, "/etc/lab/text.txt");
+  EXPECT_TRUE(sensor.partitions[1].is_template);
+  EXPECT_EQ(sensor.partitions[2].file, "/etc/lab/www-{ordinal}.bin");
+  EXPECT_FALSE(sensor.partitions[2].is_template);
   const GroupSpec& gateway = spec->groups[1];
   EXPECT_EQ(gateway.count, 1u);
   EXPECT_EQ(gateway.restart, RestartPolicy::kOnFailure);
@@ -130,6 +140,23 @@ TEST(FleetSpec, TheOnlyGroupMayBeNameless) {
   const auto spec = parse_fleet_spec("[fleet]\nname = 'lab'\n[[device]]\ndemo = true\n", "f");
   ASSERT_TRUE(spec) << spec.error();
   EXPECT_EQ(spec->groups[0].name, "lab");
+}
+
+TEST(FleetSpec, EspIdfsCsvIsAPartition) {
+  image::test::TemporaryFolder folder;
+  folder.write("csv/nvs.csv",
+               "key,type,encoding,value\napp,namespace,,\nid,data,u16,{ordinal}\ncert,file,binary,c.pem\n");
+  const std::string text =
+      "[[device]]\ndemo = true\n[device.partitions]\nnvs = { nvs-csv = 'csv/nvs.csv' }\n";
+  const std::string path = folder.path() / "fleet.toml";
+  const auto spec = parse_fleet_spec(text, path);
+  ASSERT_TRUE(spec) << spec.error();
+  const auto& rows = spec->groups[0].partitions[0].nvs;
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[1].value, "{ordinal}");
+  EXPECT_EQ(rows[2].value, folder.path() / "csv/c.pem");
+  folder.write("csv/nvs.csv", "key,type,encoding,value\nid,data,u16,1\n");
+  EXPECT_THAT(parse_fleet_spec(text, path).error(), HasSubstr("csv/nvs.csv:2: id has no namespace"));
 }
 
 struct BadFile {
@@ -162,6 +189,20 @@ TEST(FleetSpec, ErrorsNameFileLineAndKey) {
        "fleet.toml:4: partitions.nvs: a file's name"},
       {"[[device]]\ndemo = true\n[device.partitions.nvs]\nspace = 3\n",
        "fleet.toml:4: partitions.nvs.space: a table of keys"},
+      {"[[device]]\ndemo = true\n[device.partitions.nvs]\n",
+       "fleet.toml:3: partitions.nvs: there is nothing to put into it"},
+      {"[[device]]\ndemo = true\n[device.partitions.nvs.app]\na = 1.5\n",
+       "fleet.toml:4: partitions.nvs.app.a: a text, a whole number, true"},
+      {"[[device]]\ndemo = true\n[device.partitions.nvs.app]\na = '{nmae}'\n",
+       "fleet.toml:1: partitions.nvs.app.a: '{nmae}': {nmae} is none"},
+      {"[[device]]\ndemo = true\n[device.partitions.nvs.app]\na = { type = 'u8' }\n",
+       "fleet.toml:4: partitions.nvs.app.a: expected { type = ..., value = ... }"},
+      {"[[device]]\ndemo = true\n[device.partitions.nvs.app]\na = { type = 'u8', valeu = 1 }\n",
+       "fleet.toml:4: partitions.nvs.app.a.valeu: there is no such key; there are file, type, value"},
+      {"[[device]]\ndemo = true\n[device.partitions]\nwww = { file = 'a', nvs-csv = 'b' }\n",
+       "fleet.toml:4: partitions.www.nvs-csv: there is no such key; there are file, template"},
+      {"[[device]]\ndemo = true\n[device.partitions]\nnvs = { nvs-csv = '/nowhere.csv' }\n",
+       "fleet.toml:4: partitions.nvs: /nowhere.csv: No such file"},
       {"[[device]]\ncount = 2\n", "fleet.toml:1: image: name an image or the demo"},
       {"[[device]]\nimage = 'nothing.bin'\n", "fleet.toml:1: image: nothing.bin: No such file"},
       {"\n\n[[device]]\nname = 'a b'\ndemo = true\n", "fleet.toml:3: name: 'a b' has other characters"},

@@ -181,7 +181,41 @@ class Reader {
   std::set<std::string> asked_;
 };
 
-// A text: a file. A table: NVS, each namespace a table of its own.
+// A number is an i32, as most firmware has it, true and false a u8, a text a string; a table says what it is.
+image::NvsRow read_nvs_value(const Place& place, const std::string& prefix, std::string_view space,
+                             std::string_view key, const toml::node& node) {
+  image::NvsRow row{.space = std::string(space), .key = std::string(key)};
+  const std::string name = fmt::format("{}.{}", prefix, key);
+  if (const auto* text = node.as_string()) {
+    row.encoding = "string";
+    row.value = text->get();
+  } else if (const auto* number = node.as_integer()) {
+    row.encoding = "i32";
+    row.value = std::to_string(number->get());
+  } else if (const auto* flag = node.as_boolean()) {
+    row.encoding = "u8";
+    row.value = flag->get() ? "1" : "0";
+  } else if (const auto* table = node.as_table()) {
+    Reader reader(place, *table, name + ".");
+    reader.text("type", row.encoding);
+    reader.path("file", row.value);
+    row.file = table->contains("file");
+    if (const toml::node* value = table->get("value"); value != nullptr && value->is_integer())
+      row.value = std::to_string(value->as_integer()->get());
+    else if (value != nullptr)
+      reader.text("value", row.value);
+    reader.know("value");
+    reader.end();
+    if (row.encoding.empty() || table->contains("file") == table->contains("value"))
+      place.fail(node.source(), name, "expected { type = ..., value = ... } or { type = ..., file = ... }");
+  } else {
+    place.fail(node.source(), name, "a text, a whole number, true, false or a table is wanted");
+  }
+  return row;
+}
+
+// A text: a file. A table: a file with `file`, a CSV file with `nvs-csv`, else NVS, each namespace a table of
+// its own.
 PartitionSpec read_partition(const Place& place, std::string_view name, const toml::node& node) {
   PartitionSpec partition;
   partition.name = name;
@@ -190,23 +224,41 @@ PartitionSpec read_partition(const Place& place, std::string_view name, const to
     partition.file = place.path(file->get());
     return partition;
   }
-  const auto* spaces = node.as_table();
-  if (!spaces) place.fail(node.source(), key, "a file's name or a table of NVS namespaces is wanted");
-  for (const auto& [space, values] : *spaces) {
-    const std::string inner = fmt::format("{}.{}", key, space.str());
-    const auto* table = values.as_table();
-    if (!table) place.fail(values.source(), inner, "a table of keys and values is wanted");
-    for (const auto& [entry, value] : *table) {
-      auto& target = partition.nvs[std::string(space.str())][std::string(entry.str())];
-      if (const auto* text = value.as_string())
-        target = text->get();
-      else if (const auto* number = value.as_integer())
-        target = number->get();
-      else
-        place.fail(value.source(), fmt::format("{}.{}", inner, entry.str()),
-                   "a text or a whole number is wanted");
+  const auto* table = node.as_table();
+  if (!table) place.fail(node.source(), key, "a file's name or a table of NVS namespaces is wanted");
+  const auto is_text = [&](std::string_view word) {
+    const toml::node* value = table->get(word);
+    return value != nullptr && value->is_string();
+  };
+  Reader reader(place, *table, key + ".");
+  if (is_text("file")) {
+    reader.path("file", partition.file);
+    reader.flag("template", partition.is_template);
+    reader.end();
+    return partition;
+  }
+  if (is_text("nvs-csv")) {
+    std::string file;
+    reader.path("nvs-csv", file);
+    reader.end();
+    const auto fail = [&](std::string_view what) { place.fail(node.source(), key, what); };
+    const auto text = image::read_text_file(file);
+    if (!text) fail(text.error());
+    auto rows = image::parse_nvs_csv(*text);
+    if (!rows) fail(fmt::format("{}:{}", file, rows.error()));
+    for (image::NvsRow& row : *rows)
+      if (row.file) row.value = Place(file).path(row.value);
+    partition.nvs = std::move(*rows);
+  } else {
+    for (const auto& [space, values] : *table) {
+      const std::string inner = fmt::format("{}.{}", key, space.str());
+      const auto* entries = values.as_table();
+      if (!entries) place.fail(values.source(), inner, "a table of keys and values is wanted");
+      for (const auto& [entry, value] : *entries)
+        partition.nvs.push_back(read_nvs_value(place, inner, space.str(), entry.str(), value));
     }
   }
+  if (partition.nvs.empty()) place.fail(node.source(), key, "there is nothing to put into it");
   return partition;
 }
 

@@ -343,9 +343,9 @@ class FleetTest(unittest.TestCase):
         self.assertEqual(self.fleet('up', '--from', file, code=2),
                          f'espalier: {file}:3: count: a whole number is wanted, not a text\n')
         with open(file, 'w', encoding='utf-8') as out:
-            out.write('[[device]]\ndemo = true\n[device.partitions.nvs.wifi]\nssid = "lab"\n')
-        self.assertIn('partitions.nvs: tables of NVS keys cannot be written yet',
-                      self.fleet('up', '--from', file, code=2))
+            out.write('[[device]]\ndemo = true\n[device.partitions.nvs.app]\nid = 1\n')
+        self.assertEqual(self.fleet('up', '--from', file, code=2),
+                         f'espalier: {file}:1: partitions: the image has no partition table\n')
         with socket.socket() as taken:
             taken.bind(('127.0.0.1', 0))
             taken.listen()

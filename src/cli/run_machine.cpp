@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/exit_code.h"
 #include "debug/tracing.h"
+#include "host/init_process.h"
 #include "host/session.h"
 #include "host/signal_watch.h"
 #include "image/file.h"
@@ -70,6 +71,7 @@ int exit_code(Session& session, Session::End end, int signal) {
 
 int run_machine(const host::SessionOptions& options) {
   base::ignore_sigpipe();
+  host::reap_orphans();
   if (options.lists_events()) return list_events();
   base::EventLoop loop;
   host::SignalWatch signals(loop);  // from before the image is read: as PID 1 a process has no other end

@@ -1,8 +1,12 @@
 #include "host/signal_watch.h"
 
+#include <unistd.h>
+
 #include <array>
 #include <atomic>
 #include <cassert>
+
+#include "host/init_process.h"
 
 namespace espalier::host {
 namespace {
@@ -14,7 +18,13 @@ std::atomic<int> g_signal{0};
 std::atomic<base::EventLoop*> g_loop{nullptr};
 
 void on_signal(int signal) {
-  g_signal = signal;
+  // A second one is not held up by whatever the first started. To process 1 SIG_DFL means nothing.
+  if (g_signal.exchange(signal) != 0) {
+    if (is_init_process()) _exit(128 + signal);
+    std::signal(signal, SIG_DFL);
+    raise(signal);  // comes when this handler returns
+    return;
+  }
   if (base::EventLoop* loop = g_loop) loop->wake();
 }
 
@@ -26,8 +36,6 @@ SignalWatch::SignalWatch(base::EventLoop& loop) {
   g_loop = &loop;
   struct sigaction action = {};
   action.sa_handler = on_signal;
-  action.sa_flags =
-      static_cast<int>(SA_RESETHAND);  // a second one is not held up by whatever the first started
   for (int s : kSignals) sigaction(s, &action, nullptr);
 }
 

@@ -21,6 +21,7 @@
 #include "fleet/api/to_json.h"
 #include "fleet/fleet.h"
 #include "fleet/home.h"
+#include "host/init_process.h"
 #include "host/signal_watch.h"
 #include "image/flash_settings.h"
 
@@ -144,6 +145,7 @@ std::expected<void, std::string> leave_terminal(int started, const FleetFiles& f
 // `started`: where to tell that the fleet runs; -1: it stays in the foreground.
 int run(const UpOptions& options, const FleetSpec& spec, const FleetFiles& files, int started) {
   base::ignore_sigpipe();
+  host::reap_orphans();
   base::EventLoop loop;
   host::SignalWatch signals(loop);
   auto endpoints = endpoints_of(options, files);
@@ -292,6 +294,9 @@ int up(const UpOptions& options) {
   const auto files = fleet_files(spec->name);
   if (!files) return fail(files.error());
   if (!options.detach) return run(options, *spec, *files, -1);
+  if (host::is_init_process())
+    return fail(
+        "-d: this is process 1 of a container, which ends with it; leave -d out (`docker run -d` detaches)");
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return fail(fmt::format("cannot make a pipe: {}", std::strerror(errno)));
   const pid_t child = fork();

@@ -15,6 +15,7 @@
 #include "cli/qemu/code_log.h"
 #include "cli/qemu/options.h"
 #include "host/exposure.h"
+#include "host/init_process.h"
 #include "host/monitor.h"
 #include "host/monitor_console.h"
 #include "host/mux.h"
@@ -199,6 +200,7 @@ int Program::run() {
 
 int run(const std::string& program, const std::vector<std::string>& arguments) {
   base::ignore_sigpipe();
+  host::reap_orphans();
   auto options = parse(arguments);
   if (!options) {
     fmt::print(stderr, "{}: {}\n", program, options.error());

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <expected>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -18,6 +19,9 @@
 
 namespace espalier::cli {
 namespace {
+
+// The environment's URL, for images whose health check is one command whatever runs in the container.
+constexpr const char* kUrlVariable = "ESPALIER_HEALTH";
 
 struct Arguments {
   std::string url;
@@ -86,7 +90,10 @@ Finding check_url(const Arguments& arguments, load::Target target) {
   return Wrong(result->first_failure.empty() ? arguments.url + ": no answer" : result->first_failure);
 }
 
-int check(const Arguments& arguments) {
+int check(Arguments arguments) {
+  const char* url = std::getenv(kUrlVariable);
+  if (arguments.url.empty() && arguments.fleet.empty() && url != nullptr && !fleet::Running::any())
+    arguments.url = url;
   const auto wanted = parse_wanted(arguments.ready);
   if (!wanted) return fail(wanted.error());
   Finding finding;
@@ -117,7 +124,8 @@ void add_health_command(CLI::App& app, Action& action) {
       "be\n"
       "ready. With one, a GET has to be answered with a status of 200 to 399. Exit codes: 0 well, 1 not, "
       "with\n"
-      "one line that says why, 2 bad usage.");
+      "one line that says why, 2 bad usage. Where no fleet runs the URL of the variable ESPALIER_HEALTH is "
+      "asked.");
   CLI::Option* url = command->add_option("URL", arguments->url, "http://HOST:PORT/PATH");
   command->add_option("--name", arguments->fleet, "The fleet (default: the only one that runs)")
       ->type_name("NAME")

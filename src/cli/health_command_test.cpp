@@ -104,6 +104,31 @@ TEST(HealthCommand, WithoutAFleetNothingIsWell) {
     unsetenv("XDG_RUNTIME_DIR");
 }
 
+// As the container image's check does.
+TEST(HealthCommand, WithoutAFleetTheEnvironmentsUrlIsAsked) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / "health-no-fleet";
+  std::filesystem::create_directories(folder);
+  const char* before = getenv("XDG_RUNTIME_DIR");
+  const std::string kept = before ? before : "";
+  setenv("XDG_RUNTIME_DIR", folder.c_str(), 1);
+  {
+    Server server(always(ok()));
+    setenv("ESPALIER_HEALTH", server.url("/hello").c_str(), 1);
+    const Outcome outcome = run({});
+    EXPECT_EQ(outcome.code, kDone) << outcome.errors;
+    EXPECT_THAT(server.first_request(), testing::StartsWith("GET /hello HTTP/1.1\r\n"));
+    expect_unwell({"--name", "lab"}, "there is no fleet lab here");
+  }
+  expect_unwell({}, "refused");
+  setenv("ESPALIER_HEALTH", "", 1);
+  expect_unwell({}, "no fleet runs here");
+  unsetenv("ESPALIER_HEALTH");
+  if (before)
+    setenv("XDG_RUNTIME_DIR", kept.c_str(), 1);
+  else
+    unsetenv("XDG_RUNTIME_DIR");
+}
+
 TEST(HealthCommand, BadUsageIsNoFinding) {
   expect_unwell({"--ready", "many"}, "'many' is neither a number of devices nor a share", kBadInput);
   expect_unwell({"--ready", "101%"}, "'101%'", kBadInput);

@@ -118,6 +118,11 @@ std::expected<Running, std::string> Running::find(const std::string& name) {
   return Wrong(fmt::format("which fleet? --name NAME is one of {}", names));
 }
 
+bool Running::any() {
+  const auto all = running_fleets();
+  return all && !all->empty();
+}
+
 std::expected<Json, std::string> Running::ask(std::string_view method, const std::string& target,
                                               const std::string& body) const {
   const auto answer = client_.request(method, target, body);

@@ -18,6 +18,8 @@ class Running {
   // By name; without one, the only one there is. One line if there is none, or none of that name; what a
   // killed process has left behind is removed then.
   static std::expected<Running, std::string> find(const std::string& name);
+  // Whether there is any fleet of this user here.
+  static bool any();
 
   using Json = nlohmann::json;
   // The answer's body; an answer with an error is its text.

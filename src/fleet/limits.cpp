@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <utility>
 
 namespace espalier::fleet {
 namespace {
@@ -38,12 +39,16 @@ std::optional<std::uint64_t> kib_of(const std::string& path, std::string_view na
   return std::nullopt;
 }
 
-// Version 2: the group's folder as a container sees it.
+// The group's folder as a container sees it, of version 2 and of version 1.
 std::uint64_t cgroup_free() {
-  const auto limit = number_in("/sys/fs/cgroup/memory.max");  // "max" is no number
-  const auto used = number_in("/sys/fs/cgroup/memory.current");
-  if (!limit || !used) return kUnlimited;
-  return *limit > *used ? *limit - *used : 0;
+  for (const auto& [limit_file, used_file] :
+       {std::pair{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"},
+        {"/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"}}) {
+    const auto limit = number_in(limit_file);  // "max" is no number
+    const auto used = number_in(used_file);
+    if (limit && used) return *limit > *used ? *limit - *used : 0;
+  }
+  return kUnlimited;
 }
 
 std::uint64_t open_descriptors() {

@@ -1,6 +1,6 @@
 # A front door to CMake and the scripts in tools/. Each target installs the Debian packages it needs.
 
-.PHONY: build test demo bench image install clean
+.PHONY: build test demo bench image image-idf install clean
 
 build:
 	tools/install-deps build
@@ -23,6 +23,10 @@ bench:
 # One more name, for scripts that ask for QEMU's image: make image TAGS="espalier:latest esp-qemu:latest".
 image:
 	tools/container-image $(TAGS)
+
+# ESP-IDF's image (IDF_BASE=..., which is downloaded) with the program in it, for those who build firmware there.
+image-idf:
+	TARGET=idf tools/container-image $(TAGS)
 
 # The program, and qemu-system-xtensa as another name of it: make install PREFIX=$HOME/.local
 PREFIX ?= /usr/local

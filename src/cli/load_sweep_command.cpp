@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <expected>
 #include <filesystem>
@@ -60,9 +61,15 @@ std::expected<std::string, std::string> flash_file(const Arguments& arguments) {
   return file;
 }
 
+// This program. Where a script starts it by its own loader, /proc/self/exe is that one, and the script says
+// its path.
+std::string own_program() {
+  const fs::path name = program_invocation_name;
+  return name.is_absolute() ? name : fs::read_symlink("/proc/self/exe");
+}
+
 load::Launch espalier_launch(const std::string& flash) {
-  return {.name = "espalier",
-          .command = {fs::read_symlink("/proc/self/exe"), "run", flash, "-p", "127.0.0.1:{port}:80"}};
+  return {.name = "espalier", .command = {own_program(), "run", flash, "-p", "127.0.0.1:{port}:80"}};
 }
 
 load::Launch qemu_launch(const Arguments& arguments, const std::string& flash) {

@@ -6,68 +6,116 @@ usage: image_test.py ESPALIER SOURCE_FOLDER
 Where Docker is installed, nobody runs it and the test is root, it starts a daemon of its own
 (private_daemon.py). Images and containers are removed again, and nothing is downloaded.
 """
-import contextlib
 import json
-import os
 import pathlib
 import shutil
 import signal
 import subprocess
-import sys
-import tempfile
+import tarfile
 import time
-import uuid
 
-import private_daemon
-from harness import AT_ONCE, LIMIT, PATIENCE, Skip, check, expect_hello, main, run, succeed
+import engine as engines
+from engine import NAME
+from harness import AT_ONCE, LIMIT, PATIENCE, check, expect_hello, main, run, succeed
 
-ENGINE_FAILED = 125  # exit code of `docker run` and `podman run` where not the program is at fault
-NAME = f'espalier-test-{uuid.uuid4().hex[:12]}'  # of the image, and the beginning of its containers' names
-
-
-class Engine:
-    def __init__(self, command):
-        self.command = command
-        self.containers = []
-
-    def __call__(self, *arguments):
-        return succeed([self.command, *arguments])
-
-    def run_command(self, *arguments):
-        """The command that runs a new container, whose name comes second."""
-        name = f'{NAME}-{len(self.containers)}'
-        self.containers.append(name)
-        return [self.command, 'run', '--pull=never', '--name', name, *arguments], name
-
-    def port_of(self, name):
-        """The host's port that leads to the container's port 8000, once there is one."""
-        deadline = time.monotonic() + PATIENCE
-        while (ports := run([self.command, 'port', name, '8000/tcp'])).returncode or not ports.stdout.strip():
-            check(time.monotonic() < deadline, f'{name} publishes no port: {ports.stderr}')
-            time.sleep(0.2)
-        return int(ports.stdout.split()[0].rsplit(':', 1)[1])
-
-    def alive(self, name):
-        return run([self.command, 'inspect', '--format', '{{.State.Running}}', name]).stdout.strip() == 'true'
-
-    def clean_up(self):
-        if self.containers:
-            run([self.command, 'rm', '--force', *self.containers])
-        run([self.command, 'rmi', '--force', NAME, f'{NAME}:other'])
-        left = run([self.command, 'ps', '--all', '--quiet', '--filter', f'name={NAME}']).stdout
-        left += run([self.command, 'images', '--quiet', NAME]).stdout
-        check(not left.strip(), f'left behind: {left}')
+def exported(engine, image, temporary):
+    """The files of an image: name to tarfile's description, and the archive itself."""
+    command, name = engine.run_command('--detach', '--entrypoint', '/usr/bin/espalier', image, '--version')
+    succeed(command)
+    path = f'{temporary}/{name}.tar'
+    engine('export', '--output', path, name)
+    archive = tarfile.open(path)
+    return {member.name.rstrip('/'): member for member in archive}, archive
 
 
-def build(engine, espalier, source, temporary):
-    environment = dict(os.environ, ENGINE=engine.command, PROGRAM=espalier, STAGING=f'{temporary}/staging')
-    print(succeed([f'{source}/tools/container-image', NAME, f'{NAME}:other'], env=environment), flush=True)
-    check(len(set(engine('images', '--no-trunc', '--quiet', NAME).split())) == 1, 'two names are not one image')
-    command, _ = engine.run_command('--rm', NAME, '--version')
-    probe = run(command)
-    if probe.returncode == ENGINE_FAILED:
-        raise Skip(f'{engine.command} can run no containers here: {probe.stderr.strip()}')
-    check(probe.returncode == 0 and 'espalier' in probe.stdout, probe.stdout + probe.stderr)
+def holds_what_it_should(engine, espalier, temporary):
+    """Certificates, the licences of every library and the texts that they refer to; nothing of the set-user-ID kind."""
+    files, archive = exported(engine, NAME, temporary)
+
+    def content(name):
+        return archive.extractfile(files[name]).read()
+
+    certificates = content('etc/ssl/certs/ca-certificates.crt')
+    check(certificates.count(b'-----BEGIN CERTIFICATE-----') > 50, 'no certificates of public authorities')
+    check('usr/share/doc/espalier/LICENSE' in files, 'no licence of our own')
+    check(b'espalier:x:65532:' in content('etc/passwd'), 'the user has no name')
+    for name, member in files.items():
+        check(not member.mode & 0o6000, f'{name} has mode {member.mode:o}')
+        if not name.startswith(('dev', 'proc', 'sys', '.dockerenv', 'etc/host', 'etc/resolv', 'etc/mtab', 'run')):
+            check(member.uid == 0, f'{name} belongs to user {member.uid}')
+    check(files['tmp'].mode & 0o7777 == 0o1777, f'/tmp has mode {files["tmp"].mode:o}')
+    if not shutil.which('dpkg-query'):
+        return
+    libraries = [name for name in files if '.so' in name.rsplit('/', 1)[-1]]
+    check(len(libraries) > 5, f'libraries: {libraries}')
+    # With a merged /usr a package may know its file by either path.
+    owners = run(['dpkg-query', '-S', *(f'{top}/{library}' for library in libraries for top in ('', '/usr'))])
+    package_of = {path.split('/')[-1]: package.split(':')[0]
+                  for package, path in (line.split(': ') for line in owners.stdout.splitlines())}
+    for library in libraries:
+        package = package_of.get(library.split('/')[-1])
+        check(package, f'{library} belongs to no package')
+        check(content(f'usr/share/doc/{package}/copyright'), f'{library}: no licence of {package}')
+    licences = [name for name in files if name.endswith('/copyright')]
+    for text in {line for name in licences for line in content(name).decode(errors='replace').split()
+                 if line.startswith('/usr/share/common-licenses/')}:
+        text = text.rstrip('.,;:\'")').lstrip('/')
+        if pathlib.Path('/', text).is_file():
+            check(text in files, f'a licence refers to {text}, which is missing')
+    print(f'{len(libraries)} libraries, {len(licences)} licences of packages', flush=True)
+
+
+def is_reproducible(engine, espalier, source, temporary):
+    """The same files, collected and built again some time later, are the same layers."""
+    def layers(image):
+        return json.loads(engine('image', 'inspect', image))[0]['RootFS']['Layers']
+
+    again = f'{temporary}/again'
+    time.sleep(1.1)  # times in archives are whole seconds
+    other = f'{NAME}-again'
+    engines.build(engine, espalier, source, temporary, other, STAGING=again)
+    check(layers(NAME) == layers(other), f'{layers(NAME)} and {layers(other)}')
+    # Not because the engine found the layer in its cache: other times are another layer.
+    later = f'{NAME}-later'
+    engines.build(engine, espalier, source, temporary, later, STAGING=again, SOURCE_DATE_EPOCH='1000000000')
+    check(layers(NAME) != layers(later), 'SOURCE_DATE_EPOCH is not heeded')
+    files, _ = exported(engine, later, temporary)
+    check(files['usr/bin/espalier'].mtime == 1_000_000_000, f'time {files["usr/bin/espalier"].mtime}')
+    print(f'layers twice the same: {layers(NAME)}', flush=True)
+
+
+def small_base(engine, temporary):
+    """An image in ESP-IDF's place, which cannot be downloaded here: a shell, and the C library that it needs."""
+    root = pathlib.Path(temporary, 'base')
+    for program in ('sh', 'chmod'):
+        path = pathlib.Path(shutil.which(program))
+        libraries = [word for word in succeed(['ldd', path]).split() if word.startswith('/')]
+        for file in [str(path), *libraries]:
+            target = root / file.lstrip('/')
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, target)
+    (root / 'bin').mkdir(exist_ok=True)
+    shutil.copy(shutil.which('sh'), root / 'bin/sh')
+    (root / 'usr/local/bin').mkdir(parents=True)
+    (root / 'tmp').mkdir(mode=0o777)
+    succeed(['tar', '-C', root, '-cf', f'{temporary}/base.tar', '.'])
+    engine('import', '--change', 'ENV PATH=/usr/local/bin:/usr/bin:/bin', '--change', 'CMD ["/bin/sh"]',
+           f'{temporary}/base.tar', f'{NAME}-base')
+    return f'{NAME}-base'
+
+
+def goes_beside_esp_idf(engine, espalier, source, temporary):
+    """The second target: the program on another image, with its own C library, by all of its names."""
+    name = f'{NAME}-idf'
+    engines.build(engine, espalier, source, temporary, name, TARGET='idf', IDF_BASE=small_base(engine, temporary))
+    command, _ = engine.run_command('--rm', name, '/bin/sh', '-c', 'espalier --version && qemu-system-xtensa -version')
+    shown = succeed(command)
+    check('espalier' in shown and 'QEMU emulator version' in shown, shown)
+    command, _ = engine.run_command('--rm', name, '/bin/sh', '-c', 'espalierd --help')
+    check('--listen' in succeed(command), 'espalierd is not `fleet up`')
+    # It starts itself again, by the script's path and not as the loader's.
+    command, _ = engine.run_command('--rm', name, '/bin/sh', '-c', 'cd /tmp && espalier load sweep --demo -n 1 -d 1')
+    check('espalier' in succeed(command), 'no sweep')
 
 
 def is_small_and_unprivileged(engine):
@@ -76,6 +124,7 @@ def is_small_and_unprivileged(engine):
     check(image['Size'] <= LIMIT, f"{image['Size']} bytes are more than {LIMIT}")
     check(config['User'].split(':')[0] not in ('', '0', 'root'), f"user {config['User']!r}")
     check(config['WorkingDir'] == '/app', f"working directory {config['WorkingDir']!r}")
+    check(config['Healthcheck']['Test'] == ['CMD', '/usr/bin/espalier', 'health'], config['Healthcheck'])
     # Root could write there.
     frames = '/app/frames.pcap'
     command, _ = engine.run_command('--rm', NAME, 'run', '--demo', '--timeout', '5', '--pcap', frames)
@@ -151,33 +200,16 @@ def serves_as_qemu(engine, source, temporary):
     check('QEMU emulator version' in succeed(command), 'no qemu-system-xtensa on the PATH')
 
 
-def checks(engine):
-    espalier, source = sys.argv[1:]
-    with tempfile.TemporaryDirectory() as temporary, contextlib.ExitStack() as stack:
-        os.chmod(temporary, 0o755)  # the container's user is another one
-        stack.callback(engine.clean_up)
-        build(engine, espalier, source, temporary)
-        is_small_and_unprivileged(engine)
-        serves_read_only_until_stopped(engine)
-        serves_build_folder_until_interrupted(engine, source, temporary)
-        serves_as_qemu(engine, source, temporary)
+def checks(engine, espalier, source, temporary):
+    engines.build_and_probe(engine, espalier, source, temporary, NAME, f'{NAME}:other')
+    check(len(set(engine('images', '--no-trunc', '--quiet', NAME).split())) == 1, 'two names are not one image')
+    is_small_and_unprivileged(engine)
+    holds_what_it_should(engine, espalier, temporary)
+    serves_read_only_until_stopped(engine)
+    serves_build_folder_until_interrupted(engine, source, temporary)
+    serves_as_qemu(engine, source, temporary)
+    is_reproducible(engine, espalier, source, temporary)
+    goes_beside_esp_idf(engine, espalier, source, temporary)
 
 
-def test():
-    if private_daemon.MARK in os.environ:
-        with private_daemon.daemon():
-            return checks(Engine('docker'))
-    reasons = []
-    for command in ('docker', 'podman'):
-        if not shutil.which(command):
-            reasons.append(f'{command} is not installed')
-        elif run([command, 'info']).returncode == 0:
-            return checks(Engine(command))
-        else:
-            reasons.append(f'`{command} info` fails')
-    if reason := private_daemon.why_not():
-        raise Skip(f'no container engine works here: {", ".join(reasons)}; {reason}')
-    private_daemon.rerun_in_namespaces()
-
-
-main(test)
+main(lambda: engines.with_engine(checks))

@@ -88,11 +88,20 @@ def logs_come_at_once(engine):
 
 
 def input_may_end(engine):
-    """`echo status | docker run -i`: the guest hears it, and the end of the input is not the machine's."""
-    command, name = engine.run_command('--rm', '--interactive', NAME, 'run', '--demo', '--until', 'connections', '--timeout',
-                                       str(PATIENCE))
-    done = subprocess.run(command, input=b'status\n', stdout=subprocess.PIPE, check=False)
-    check(done.returncode == 0, f'exit code {done.returncode}: {done.stdout}')
+    """`docker run -i` from a pipe: the guest hears what comes, and the end of the input is not the machine's."""
+    command, _ = engine.run_command('--rm', '--interactive', NAME, 'run', '--demo', '--until', 'connections',
+                                    '--timeout', str(PATIENCE))
+    print('+', *command, flush=True)
+    client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    shown = b''
+    try:
+        while b'listening' not in shown and (line := client.stdout.readline()):  # what comes sooner is lost
+            shown += line
+        shown += client.communicate(b'status\n', PATIENCE)[0]
+    finally:
+        client.kill()
+        client.wait()
+    check(client.returncode == 0, f'exit code {client.returncode}: {shown}')
 
 
 def has_a_terminal(engine):

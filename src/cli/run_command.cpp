@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "cli/validators.h"
 #include "devices/gpio.h"
+#include "fleet/replica.h"
 #include "host/mac_address.h"
 
 namespace espalier::cli {
@@ -321,21 +322,44 @@ void add_run_options(CLI::App& command, host::SessionOptions& options) {
 
 namespace {
 
+// What is not said more exactly derives from the replica's name.
+std::string take_identity(std::string_view identity, host::SessionOptions& options) {
+  if (identity.empty()) return {};
+  const auto replica = espalier::fleet::find_replica(identity);
+  if (!replica) return "--identity: " + replica.error();
+  const auto mac =
+      *replica ? (*replica)->mac() : espalier::fleet::group_mac(espalier::fleet::host_id(), "fleet", "fleet");
+  if (!options.mac) options.mac = mac;
+  if (*replica) options.slirp.hostname = (*replica)->text();
+  return {};
+}
+
 void add_command(CLI::App& app, Action& action, const Runner& run, const std::string& name,
                  const std::string& what, bool debugs) {
+  auto identity = std::make_shared<std::string>();
   auto options = std::make_shared<host::SessionOptions>();
   CLI::App* command = app.add_subcommand(name, what);
   add_run_options(*command, *options);
+  command
+      ->add_option(
+          "--identity", *identity,
+          "Whose MAC address and DHCP host name the chip has: one of an orchestrator's replicas; auto: "
+          "the host's name")
+      ->type_name("NAME-ORDINAL|auto")
+      ->envname("ESPALIER_IDENTITY")
+      ->group("Machine");
   command->footer(
       "The guest's console is standard output, byte for byte; what the emulator itself has to say goes to "
       "standard "
       "error.");
-  command->callback([options, &action, run, debugs] {
+  command->callback([options, identity, &action, run, debugs] {
     if (debugs) options->start_paused = true;
     options->any_flash = options->strapping == devices::Gpio::kStrapDownload;
     // QEMU's -s listens there, too.
     if (options->start_paused && !options->gdb) options->gdb = debug::GdbAddress{.port = 1234};
-    action = [options, run] {
+    action = [options, identity, run] {
+      if (const std::string problem = take_identity(*identity, *options); !problem.empty())
+        return fail(problem);
       if (std::string problem = problem_of(*options); !problem.empty()) return fail(problem);
       return run(*options);
     };

@@ -42,6 +42,25 @@ void expect_refused(std::vector<std::string> arguments, std::string_view what) {
   EXPECT_TRUE(outcome.errors.starts_with("espalier: "));
 }
 
+TEST(RunCommand, AReplicaHasAnIdentity) {
+  const Outcome third = run({"--demo", "--identity", "sensor-3"});
+  ASSERT_TRUE(third.options) << third.errors;
+  EXPECT_EQ(third.options->slirp.hostname, "sensor-3");
+  ASSERT_TRUE(third.options->mac);
+  const Outcome fourth = run({"--demo", "--identity", "sensor-4"});
+  ASSERT_TRUE(fourth.options) << fourth.errors;
+  EXPECT_NE(third.options->mac, fourth.options->mac);
+  // What is said more exactly holds.
+  const Outcome other = run({"--demo", "--identity", "sensor-3", "--mac", "02:00:00:00:00:04"});
+  ASSERT_TRUE(other.options) << other.errors;
+  EXPECT_EQ(*other.options->mac, (host::MacAddress{2, 0, 0, 0, 0, 4}));
+  // A container by itself, whose host name is no replica's: an address of its own, whatever it is.
+  const Outcome any = run({"--demo", "--identity", "auto"});
+  ASSERT_TRUE(any.options) << any.errors;
+  EXPECT_TRUE(any.options->mac);
+  expect_refused({"--demo", "--identity", "sensor"}, "--identity: 'sensor' has no ordinal");
+}
+
 TEST(RunCommand, StatsAreAskedFor) {
   Outcome outcome = run({"--demo", "--stats"});
   ASSERT_TRUE(outcome.options) << outcome.errors;

@@ -62,7 +62,8 @@ std::expected<void, std::string> Fleet::start_all() {
     auto inputs = load_group_inputs(*group->spec);
     if (!inputs) return std::unexpected(inputs.error());
     group->inputs = std::move(*inputs);
-    for (unsigned ordinal = 0; ordinal < group->spec->count; ++ordinal) {
+    const unsigned first = group->spec->first;
+    for (unsigned ordinal = first; ordinal < first + group->spec->count; ++ordinal) {
       auto plan = plan_of(*group, ordinal);
       if (!plan) return std::unexpected(plan.error());
       plans.emplace_back(group.get(), *plan);
@@ -123,12 +124,13 @@ std::expected<std::shared_ptr<const DevicePlan>, std::string> Fleet::plan_of(con
                     .mac = device_mac(group.mac, ordinal),
                     .more = group.spec->environment};
   // JSON's numbers are exact up to there.
-  plan->seed = base::seed_of(spec_.name + "/" + plan->name(), group.spec->machine.impair.seed) & base::kMostSeed;
+  plan->seed =
+      base::seed_of(spec_.name + "/" + plan->name(), group.spec->machine.impair.seed) & base::kMostSeed;
   auto hostname = fill_template(group.spec->hostname, plan->identity);
   if (!hostname) return std::unexpected(fmt::format("{}hostname: {}", group.spec->where, hostname.error()));
   plan->hostname = std::move(*hostname);
   for (const PortSpec& port : group.spec->ports) {
-    const auto publish = port.of(ordinal);
+    const auto publish = port.of(ordinal - group.spec->first);
     if (!publish)
       return std::unexpected(
           fmt::format("{}: its port would be past 65535 ({}+)", plan->name(), port.first.host_port));
@@ -220,7 +222,7 @@ std::vector<Fleet::MemberPtr> Fleet::members() {
 std::vector<unsigned> Fleet::free_ordinals(const Group& group, std::size_t count) const {
   const std::lock_guard lock(mutex_);
   std::vector<unsigned> found;
-  for (unsigned ordinal = 0; found.size() < count; ++ordinal)
+  for (unsigned ordinal = group.spec->first; found.size() < count; ++ordinal)
     if (!group.members.contains(ordinal)) found.push_back(ordinal);
   return found;
 }
@@ -398,8 +400,13 @@ Result<void> Fleet::scale(const std::map<std::string, std::size_t>& counts) {
     if (group == nullptr)
       return error(Error::Kind::kNotFound,
                    fmt::format("there is no group '{}' in the fleet {}", name, spec_.name));
-    if (count > kMostOrdinals)
-      return error(Error::Kind::kInvalid, fmt::format("{}: more than {} devices", name, kMostOrdinals));
+    if (const std::size_t most = group->spec->most; count > most)
+      return error(
+          Error::Kind::kInvalid,
+          most == kMostOrdinals
+              ? fmt::format("{}: more than {} devices", name, most)
+              : fmt::format("{}: this replica has the numbers {} to {} and no more; start more replicas",
+                            name, group->spec->first, group->spec->first + most - 1));
     std::size_t present = 0;
     {
       const std::lock_guard lock(mutex_);

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +17,8 @@
 #include <thread>
 
 #include "base/tcp_socket.h"
+#include "fleet/replica.h"
+#include "host/mac_address.h"
 #include "image/image_test_support.h"
 
 namespace espalier::fleet {
@@ -67,6 +71,18 @@ GroupSpec demo_group(unsigned count) {
   group.ports.push_back(*parse_port("0:80"));
   group.ready = "listening on port";
   return group;
+}
+
+std::uint16_t free_port() {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  EXPECT_EQ(bind(fd, reinterpret_cast<const sockaddr*>(&address), size), 0);
+  EXPECT_EQ(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  close(fd);
+  return ntohs(address.sin_port);
 }
 
 std::string get(std::uint16_t port, const std::string& path) {
@@ -227,6 +243,37 @@ TEST_F(FleetTest, ScalesUpAndDown) {
   EXPECT_GT(fleet->stats().instructions, fleet->stats().devices[0].instructions);
   EXPECT_EQ(fleet->scale({{"other", 1}}).error().kind, Error::Kind::kNotFound);
   EXPECT_EQ(fleet->scale({{"demo", kMostOrdinals + 1}}).error().kind, Error::Kind::kInvalid);
+}
+
+// One of several processes that share the numbers: its devices are its own, its ports count from its first
+// one.
+TEST_F(FleetTest, AReplicaHasItsNumbersAndNoMore) {
+  GroupSpec group = demo_group(2);
+  FleetSpec spec{.name = "demo", .groups = {group}};
+  ASSERT_TRUE(place(spec, {"demo", 5}));
+  group = spec.groups[0];
+  start({group});
+  ASSERT_TRUE(events->wait(Event::Kind::kReady, 2));
+  std::vector<std::string> names;
+  for (const DeviceInfo& device : fleet->list()) names.push_back(device.name);
+  EXPECT_THAT(names, testing::ElementsAre("demo-10", "demo-11"));
+  EXPECT_EQ(fleet->device("demo-11")->mac, host::mac_text(device_mac(*group.mac, 11)));
+  const auto more = fleet->scale({{"demo", 3}});
+  ASSERT_FALSE(more);
+  EXPECT_THAT(more.error().message, HasSubstr("has the numbers 10 to 11 and no more"));
+  ASSERT_TRUE(fleet->remove("demo-10"));
+  ASSERT_TRUE(fleet->scale({{"demo", 2}}));
+  ASSERT_TRUE(events->wait(Event::Kind::kReady, 2, "demo-10"));
+}
+
+TEST_F(FleetTest, AReplicasPortsCountFromItsFirstDevice) {
+  const unsigned base = free_port();
+  GroupSpec group = demo_group(1);
+  group.ports = {*parse_port(std::to_string(base) + "+:80")};
+  group.first = 7;
+  start({group});
+  ASSERT_TRUE(events->wait(Event::Kind::kReady, 1));
+  EXPECT_EQ(fleet->device("demo-7")->ports[0].host_port, base);
 }
 
 TEST_F(FleetTest, FollowersOfALogSeeTheEnd) {

@@ -36,7 +36,7 @@ std::expected<void, std::string> check_ports(const FleetSpec& spec) {
           return Wrong(fmt::format("{}ports: {}+ for {} devices goes past port 65535", group.where,
                                    port.first.host_port, group.count));
         if (publish->host_port == 0) continue;
-        const std::string name = device_name(group.name, ordinal);
+        const std::string name = device_name(group.name, group.first + ordinal);
         const auto [at, fresh] =
             taken.try_emplace({publish->udp, publish->address, publish->host_port}, name);
         if (!fresh)

@@ -42,6 +42,8 @@ struct PartitionSpec {
 struct GroupSpec {
   std::string name;
   unsigned count = 1;
+  unsigned first = 0;             // the lowest ordinal
+  unsigned most = kMostOrdinals;  // devices, however often it is scaled
   // What each machine is made of: image or demo, clock, PSRAM, flash size, eFuse file, ROM, ... No ports, no
   // consoles and no identity.
   host::SessionOptions machine;

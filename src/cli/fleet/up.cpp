@@ -21,6 +21,7 @@
 #include "fleet/api/to_json.h"
 #include "fleet/fleet.h"
 #include "fleet/home.h"
+#include "fleet/replica.h"
 #include "host/init_process.h"
 #include "host/signal_watch.h"
 #include "image/flash_settings.h"
@@ -190,6 +191,12 @@ void add_up_options(CLI::App& command, UpOptions& options) {
       ->type_name("FILE");
   command.add_option("--name", options.name, "The fleet's name (default: the file's, or fleet)")
       ->type_name("NAME");
+  command
+      .add_option(
+          "--identity", options.identity,
+          "One of an orchestrator's replicas, each of which has its own numbers; auto: the host's name")
+      ->type_name("NAME-ORDINAL|auto")
+      ->envname("ESPALIER_IDENTITY");
   command.add_option("-n,--count", options.count, "How many devices (default: 1)")->type_name("N");
   command
       .add_option("-p,--publish", options.ports,
@@ -224,7 +231,10 @@ void add_up_options(CLI::App& command, UpOptions& options) {
   command.add_flag("--json", options.json, "Print events as lines of JSON");
 }
 
-std::expected<FleetSpec, std::string> spec_of(const UpOptions& options) {
+namespace {
+
+std::expected<FleetSpec, std::string> described_by(const UpOptions& options,
+                                                   const std::optional<Replica>& replica) {
   FleetSpec spec;
   const bool described = options.demo || !options.image.empty();
   if (!options.from.empty()) {
@@ -239,15 +249,17 @@ std::expected<FleetSpec, std::string> spec_of(const UpOptions& options) {
   }
   if (options.demo && !options.image.empty()) return Wrong("name an image or --demo, not both");
   if (!described) return Wrong("which image? Name a flash image or a build folder, or use --demo or --from");
+  if (replica) spec.name = replica->name;
+  GroupSpec group;
+  group.name = spec.name;
   if (!options.name.empty()) spec.name = options.name;
+  if (!replica) group.name = spec.name;
   if (options.workers) spec.workers = *options.workers;
   if (!options.net.empty()) {
     const auto net = parse_fleet_net(options.net);
     if (!net) return Wrong("--net: " + net.error());
     spec.net = *net;
   }
-  GroupSpec group;
-  group.name = spec.name;
   group.count = options.count.value_or(1);
   group.machine.image = options.image;
   group.machine.demo = options.demo;
@@ -284,6 +296,21 @@ std::expected<FleetSpec, std::string> spec_of(const UpOptions& options) {
     group.machine.flash_size = *size;
   }
   spec.groups.push_back(std::move(group));
+  return spec;
+}
+
+}  // namespace
+
+std::expected<FleetSpec, std::string> spec_of(const UpOptions& options) {
+  std::optional<Replica> replica;
+  if (!options.identity.empty()) {
+    auto found = find_replica(options.identity);
+    if (!found) return Wrong("--identity: " + found.error());
+    replica = std::move(*found);
+  }
+  auto spec = described_by(options, replica);
+  if (spec && replica)
+    if (auto ok = place(*spec, *replica); !ok) return Wrong("--identity: " + ok.error());
   return spec;
 }
 

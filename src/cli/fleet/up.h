@@ -19,6 +19,7 @@ struct UpOptions {
   bool demo = false;
   std::string from;
   std::string name;
+  std::string identity;  // NAME-ORDINAL or auto
   std::optional<unsigned> count;
   std::vector<std::string> ports;
   std::string net;

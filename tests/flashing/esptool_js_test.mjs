@@ -19,7 +19,7 @@ import { TcpSerialPort } from './tcp_serial_port.mjs';
 const [ESPALIER, PROGRAM, PACKAGES] = process.argv.slice(2);
 const library = path.join(PACKAGES, 'node_modules/esptool-js/lib/index.js');
 if (!existsSync(library)) {
-  console.log('skipped: esptool-js is not there (tests/flashing/packages.sh fetches it)');
+  console.log('skipped: esptool-js is not there (tests/npm-packages fetches it)');
   process.exit(77);
 }
 const { ESPLoader, Transport } = await import(pathToFileURL(library));

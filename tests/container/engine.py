@@ -1,6 +1,7 @@
 """The container engine of the tests: Docker or Podman as they work here, or a daemon of the test's own."""
 import contextlib
 import os
+import pathlib
 import shutil
 import sys
 import tempfile
@@ -78,8 +79,40 @@ def build_and_probe(engine, espalier, source, temporary, *tags):
     check(probe.returncode == 0 and 'espalier' in probe.stdout, probe.stdout + probe.stderr)
 
 
-def with_engine(checks, only_docker=False):
-    """Calls checks(engine, espalier, source, temporary folder), the latter two from the command line."""
+def root_of(programs, folder, libraries=()):
+    """A root file system of these programs (path there: path here) and the libraries that they need; None where one
+    is missing."""
+    environment = os.environ | {'LD_LIBRARY_PATH': ':'.join(map(str, libraries))}
+    for there, here in programs.items():
+        needed = succeed(['ldd', here], env=environment) if needs_libraries(here) else ''
+        if 'not found' in needed:
+            return None
+        copies = {there: here} | {word: word for word in needed.split() if word.startswith('/')}
+        for library in [line.split() for line in needed.splitlines() if '=>' in line]:
+            if any(library[2].startswith(str(place)) for place in libraries):
+                copies[f'/usr/lib/{library[0]}'] = copies.pop(library[2])
+        for target, source in copies.items():
+            path = pathlib.Path(folder, target.lstrip('/'))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, path)
+    return folder
+
+
+def needs_libraries(program):
+    return 'INTERP' in succeed(['readelf', '--program-headers', '--wide', program])
+
+
+def import_root(engine, folder, name, *changes):
+    """An image of a folder."""
+    archive = f'{folder}.tar'
+    succeed(['tar', '-C', folder, '-cf', archive, '.'])
+    engine('import', *(word for change in changes for word in ('--change', change)), archive, name)
+    return name
+
+
+def with_engine(checks, private=False):
+    """Calls checks(engine, espalier, source, temporary folder), the middle two from the command line. `private`: a
+    daemon of the test's own even where another works, whose swarms, networks and ports are somebody's."""
     def call(engine):
         espalier, source = sys.argv[1:3]
         with tempfile.TemporaryDirectory() as temporary, contextlib.ExitStack() as stack:
@@ -91,7 +124,7 @@ def with_engine(checks, only_docker=False):
         with private_daemon.daemon():
             return call(Engine('docker'))
     reasons = []
-    for command in ('docker',) if only_docker else ('docker', 'podman'):
+    for command in () if private else ('docker', 'podman'):
         if not shutil.which(command):
             reasons.append(f'{command} is not installed')
         elif run([command, 'info']).returncode == 0:
@@ -99,5 +132,5 @@ def with_engine(checks, only_docker=False):
         else:
             reasons.append(f'`{command} info` fails')
     if reason := private_daemon.why_not():
-        raise Skip(f'no container engine works here: {", ".join(reasons)}; {reason}')
+        raise Skip(f'no container engine works here: {", ".join([*reasons, reason])}')
     private_daemon.rerun_in_namespaces()

@@ -25,7 +25,9 @@ def check(condition, text):
 
 def run(command, **options):
     print('+', ' '.join(map(str, command)), flush=True)
-    return subprocess.run(command, text=True, stdin=subprocess.DEVNULL, capture_output=True, **options)
+    if 'input' not in options:
+        options['stdin'] = subprocess.DEVNULL
+    return subprocess.run(command, text=True, capture_output=True, **options)
 
 
 def succeed(command, **options):
@@ -48,6 +50,15 @@ def expect_hello(port, alive):
             time.sleep(0.1)
     check(body.strip() == 'Hello World!', f'/hello answered {body!r}')
     print(f'port {port} answers {body.strip()!r}', flush=True)
+
+
+def wait_until(what, done):
+    """Asks again and again until the answer is something, which it returns."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := done()):
+        check(time.monotonic() < deadline, f'not within {PATIENCE} s: {what}')
+        time.sleep(0.1)
+    return found
 
 
 def main(test):

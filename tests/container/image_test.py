@@ -87,21 +87,11 @@ def is_reproducible(engine, espalier, source, temporary):
 def small_base(engine, temporary):
     """An image in ESP-IDF's place, which cannot be downloaded here: a shell, and the C library that it needs."""
     root = pathlib.Path(temporary, 'base')
-    for program in ('sh', 'chmod'):
-        path = pathlib.Path(shutil.which(program))
-        libraries = [word for word in succeed(['ldd', path]).split() if word.startswith('/')]
-        for file in [str(path), *libraries]:
-            target = root / file.lstrip('/')
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(file, target)
-    (root / 'bin').mkdir(exist_ok=True)
-    shutil.copy(shutil.which('sh'), root / 'bin/sh')
+    engines.root_of({'/bin/sh': shutil.which('sh'), '/bin/chmod': shutil.which('chmod')}, root)
     (root / 'usr/local/bin').mkdir(parents=True)
     (root / 'tmp').mkdir(mode=0o777)
-    succeed(['tar', '-C', root, '-cf', f'{temporary}/base.tar', '.'])
-    engine('import', '--change', 'ENV PATH=/usr/local/bin:/usr/bin:/bin', '--change', 'CMD ["/bin/sh"]',
-           f'{temporary}/base.tar', f'{NAME}-base')
-    return f'{NAME}-base'
+    return engines.import_root(engine, root, f'{NAME}-base', 'ENV PATH=/usr/local/bin:/usr/bin:/bin',
+                               'CMD ["/bin/sh"]')
 
 
 def goes_beside_esp_idf(engine, espalier, source, temporary):

@@ -15,18 +15,10 @@ import time
 
 import engine as engines
 from engine import NAME
-from harness import AT_ONCE, PATIENCE, check, expect_hello, main, run, succeed
+from harness import AT_ONCE, PATIENCE, check, expect_hello, main, run, succeed, wait_until
 
 DEVICES = 100
 CONFINED = ['--read-only', '--cap-drop=ALL', '--security-opt=no-new-privileges']
-
-
-def wait_until(what, done):
-    deadline = time.monotonic() + PATIENCE
-    while not (found := done()):
-        check(time.monotonic() < deadline, f'not within {PATIENCE} s: {what}')
-        time.sleep(0.1)
-    return found
 
 
 def waits_and_reaps(engine):

@@ -59,7 +59,7 @@ def serves_until(root, end):
 
 
 def test():
-    espalier, source = sys.argv[1:]
+    espalier, source = sys.argv[1:3]
     collect = f'{source}/tools/container-root'
     with tempfile.TemporaryDirectory() as temporary:
         root = pathlib.Path(temporary, 'root')

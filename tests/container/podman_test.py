@@ -5,6 +5,7 @@ confinement. Podman knows no StatefulSets, so the test makes of the template the
 usage: podman_test.py ESPALIER SOURCE_FOLDER
 """
 import base64
+import contextlib
 import json
 import os
 import pathlib
@@ -99,10 +100,25 @@ class Podman(engines.Engine):
         super().__init__(shutil.which('podman'))
         script = pathlib.Path(folder, 'podman')
         script.write_text(f'#!/bin/sh\nexec {self.command} --root {folder}/root --runroot {folder}/run '
-                          '--storage-driver vfs --cgroup-manager cgroupfs --events-backend file "$@"\n')
+                          '--storage-driver vfs --cgroup-manager cgroupfs --events-backend file '
+                          f'--network-config-dir {folder}/networks "$@"\n')
         script.chmod(0o755)
         os.environ['PATH'] = f'{folder}:{os.environ["PATH"]}'
         self.command = 'podman'
+
+
+@contextlib.contextmanager
+def hidden(place):
+    """An empty folder in its place, in this mount namespace; whatever was not there before is not there afterwards."""
+    made = not os.path.isdir(place)
+    os.makedirs(place, exist_ok=True)
+    succeed(['mount', '-t', 'tmpfs', 'tmpfs', place])
+    try:
+        yield
+    finally:
+        run(['umount', '--lazy', place])
+        if made:
+            os.rmdir(place)
 
 
 def test():
@@ -116,8 +132,15 @@ def test():
         if probe.returncode:
             raise Skip(f'no namespaces: {probe.stderr.strip()}')
         private_daemon.rerun_in_namespaces()
+    with contextlib.ExitStack() as stack:
+        in_namespaces(stack)
+
+
+def in_namespaces(stack):
     private_daemon.bring_up_loopback()
-    succeed(['mount', '-t', 'tmpfs', 'tmpfs', '/run'])
+    # Podman and its network plugins keep things in all of these.
+    for place in ('/run', '/var/lib/cni', '/var/lib/containers', '/etc/cni'):
+        stack.enter_context(hidden(place))
     espalier, source = sys.argv[1:3]
     folder = os.environ[private_daemon.MARK]
     with tempfile.TemporaryDirectory() as temporary:

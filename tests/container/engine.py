@@ -11,7 +11,7 @@ import uuid
 import private_daemon
 from harness import PATIENCE, Skip, check, run, succeed
 
-ENGINE_FAILED = 125  # exit code of `docker run` and `podman run` where not the program is at fault
+ENGINE_FAILED = (125, 126)  # exit codes of `docker run` and `podman run` where not the program is at fault
 NAME = f'espalier-test-{uuid.uuid4().hex[:12]}'  # of the image, and the beginning of its containers' names
 
 
@@ -74,7 +74,7 @@ def build_and_probe(engine, espalier, source, temporary, *tags):
     build(engine, espalier, source, temporary, *tags)
     command, _ = engine.run_command('--rm', NAME, '--version')
     probe = run(command)
-    if probe.returncode == ENGINE_FAILED:
+    if probe.returncode in ENGINE_FAILED:
         raise Skip(f'{engine.command} can run no containers here: {probe.stderr.strip()}')
     check(probe.returncode == 0 and 'espalier' in probe.stdout, probe.stdout + probe.stderr)
 
@@ -124,13 +124,22 @@ def with_engine(checks, private=False):
         with private_daemon.daemon():
             return call(Engine('docker'))
     reasons = []
-    for command in () if private else ('docker', 'podman'):
+
+    def works(command):
         if not shutil.which(command):
             reasons.append(f'{command} is not installed')
         elif run([command, 'info']).returncode == 0:
-            return call(Engine(command))
+            return True
         else:
             reasons.append(f'`{command} info` fails')
-    if reason := private_daemon.why_not():
-        raise Skip(f'no container engine works here: {", ".join([*reasons, reason])}')
-    private_daemon.rerun_in_namespaces()
+        return False
+
+    if not private and works('docker'):
+        return call(Engine('docker'))
+    reason = private_daemon.why_not()
+    if not reason:
+        private_daemon.rerun_in_namespaces()  # does not return
+    reasons.append(reason)
+    if not private and works('podman'):
+        return call(Engine('podman'))
+    raise Skip(f'no container engine works here: {", ".join(reasons)}')

@@ -177,6 +177,11 @@ bool EthernetSwitch::Port::send_to(EthernetAddress address, Frame frame) {
   return forward(address, frame) != Found::kUnknown;
 }
 
+void EthernetSwitch::Port::hear(Frame frame) {
+  link_up_ = true;
+  if (frame.size() >= kHeader) note_source(frame);
+}
+
 void EthernetSwitch::Port::send_to_uplinks(Frame frame) {
   link_up_ = true;
   if (frame.size() < kHeader) return;

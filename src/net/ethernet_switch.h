@@ -125,6 +125,10 @@ class EthernetSwitch::Port final : public EthernetPeer {
   bool send_to(EthernetAddress address, Frame frame);
   // To all uplinks but this one.
   void send_to_uplinks(Frame frame);
+  // To nobody: it is there, and that is its address.
+  void hear(Frame frame);
+  // A frame for this port's own machine.
+  void give(Frame frame) { deliver(frame, nullptr); }
   void guest_down() override;
 
   std::size_t waiting() const { return waiting_.size(); }

@@ -66,6 +66,8 @@ class FakeGuest final : public EthernetPort {
   std::size_t room = ~std::size_t{0};
   std::deque<Bytes> frames;  // received, ARP requests answered and left out
   std::uint32_t address = kGuestIp;
+  Bytes mac = kGuestMac;
+  Bytes gateway = {0x52, 0x55, 10, 0, 2, 2};  // where IP packets are sent to
   bool answers_arp = true;
   EthernetPeer* network = nullptr;
   std::function<void()> on_frame;  // from within receive()
@@ -118,7 +120,7 @@ class FakeGuest final : public EthernetPort {
 
   void send(const Bytes& destination, std::uint16_t type, Frame payload) {
     Bytes frame = destination;
-    put(frame, kGuestMac);
+    put(frame, mac);
     put16(frame, type);
     put(frame, payload);
     if (frame.size() < 60) frame.resize(60);
@@ -131,7 +133,7 @@ class FakeGuest final : public EthernetPort {
     p.push_back(6);
     p.push_back(4);
     put16(p, operation);
-    put(p, kGuestMac);
+    put(p, mac);
     put32(p, address);
     put(p, target_mac);
     put32(p, target);
@@ -161,7 +163,7 @@ class FakeGuest final : public EthernetPort {
     p[10] = static_cast<std::uint8_t>(sum >> 8);
     p[11] = static_cast<std::uint8_t>(sum);
     put(p, payload);
-    send(to == ~0u ? kBroadcast : Bytes{0x52, 0x55, 10, 0, 2, 2}, 0x0800, p);
+    send(to == ~0u ? kBroadcast : gateway, 0x0800, p);
   }
   // UDP or TCP: `segment` with its checksum field (at `sum_at`) zero.
   void send_segment(std::uint32_t to, std::uint8_t protocol, Bytes segment, std::size_t sum_at) {

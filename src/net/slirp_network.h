@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "net/ack_prompter.h"
 #include "net/ethernet_port.h"
+#include "net/network.h"
 #include "net/publish.h"
 #include "net/relay.h"
 #include "net/syn_repeater.h"
@@ -46,21 +47,18 @@ struct SlirpOptions {
 // All work is done in the event loop's thread: inside send(), and inside EventLoop::poll(). Networks of
 // several threads take turns in libslirp, which keeps its clock and what it knows of the host's name server
 // in variables of the process.
-class SlirpNetwork final : public EthernetPeer {
+class SlirpNetwork final : public Network {
  public:
   // Otherwise one line that says which option is wrong.
   static std::expected<std::unique_ptr<SlirpNetwork>, std::string> create(base::EventLoop& loop,
                                                                           const base::Logger& log,
                                                                           const SlirpOptions& options = {});
-  ~SlirpNetwork();
+  ~SlirpNetwork() override;
 
-  // The MAC at the other end (or what stands between); nullptr for none. Nothing is called on it after the
-  // network's end, nor on the network after the port has got another one.
-  void attach(EthernetPort* port);
-  // Whether the guest has used its address, which published ports wait for.
-  bool guest_known() const { return guest_known_; }
-  // It has: a machine that goes on from a saved state has been up for long.
-  void guest_is_there();
+  void attach(EthernetPort* port) override;
+  // Published ports wait for it.
+  bool guest_known() const override { return guest_known_; }
+  void guest_is_there() override;
   // Leads a port of the host to one of the guest's. Returns the host's port (which one, if 0 was asked for),
   // or one line that names the port and what is wrong. Connections that arrive before the guest has its
   // address wait.
@@ -77,7 +75,7 @@ class SlirpNetwork final : public EthernetPeer {
   // Both cores wait: whatever the guest had to send has been sent, so data that libslirp would acknowledge
   // later is acknowledged now. True if the guest was given something. Without this it happens when
   // the machine's thread has worked for another 2 ms, and after 40 ms at the latest.
-  bool guest_idle();
+  bool guest_idle() override;
 
   // Frames that wait for a buffer of the guest's.
   std::size_t waiting() const { return outbound_.size(); }

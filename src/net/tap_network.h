@@ -9,25 +9,24 @@
 #include "base/event_loop.h"
 #include "base/log.h"
 #include "net/ethernet_port.h"
+#include "net/network.h"
 
 namespace espalier::net {
 
 // Frames go to and come from the kernel (Documentation/networking/tuntap.rst). While the guest has no buffer
 // nothing is read: the kernel's queue holds what comes, and drops what it cannot hold, as a switch would.
-class TapNetwork final : public EthernetPeer {
+class TapNetwork final : public Network {
  public:
   // `interface` exists already, or is made if the process may (CAP_NET_ADMIN); empty: one that the kernel
   // names. Otherwise one line that names the interface and what is wrong.
   static std::expected<std::unique_ptr<TapNetwork>, std::string> open(base::EventLoop& loop,
                                                                       const base::Logger& log,
                                                                       const std::string& interface);
-  ~TapNetwork();
+  ~TapNetwork() override;
   TapNetwork(const TapNetwork&) = delete;
   TapNetwork& operator=(const TapNetwork&) = delete;
 
-  // The MAC at the other end (or what stands between); nullptr for none. Nothing is called on it after the
-  // network's end, nor on the network after the port has got another one.
-  void attach(EthernetPort* port);
+  void attach(EthernetPort* port) override;
   void send(Frame frame) override;
   const std::string& interface() const { return interface_; }
 

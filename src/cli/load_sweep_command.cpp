@@ -1,6 +1,7 @@
 #include "cli/load_sweep_command.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -36,7 +37,7 @@ struct Arguments {
   std::string folder = "load-sweep";
   std::uint16_t base_port = 20000;
   double up_timeout = 120;
-  std::string compare;
+  std::vector<std::string> compare;
   std::string qemu = "qemu-system-xtensa";
   std::size_t most_qemus = 32;
 };
@@ -72,6 +73,17 @@ load::Launch espalier_launch(const std::string& flash) {
   return {.name = "espalier", .command = {own_program(), "run", flash, "-p", "127.0.0.1:{port}:80"}};
 }
 
+// The same devices in one process, which is scaled up from number to number.
+load::Launch fleet_launch(const std::string& flash) {
+  const std::string program = fs::read_symlink("/proc/self/exe");
+  const std::string name = fmt::format("sweep-{}", getpid());
+  return {
+      .name = "fleet",
+      .command = {program, "fleet", "up", flash, "-n", "{n}", "-p", "127.0.0.1:{port}+:80", "--name", name},
+      .one_process = true,
+      .scale = {program, "fleet", "scale", "--name", name, "{n}"}};
+}
+
 load::Launch qemu_launch(const Arguments& arguments, const std::string& flash) {
   return {.name = "qemu",
           .command = {arguments.qemu, "-machine", "esp32", "-display", "none", "-serial", "null", "-monitor",
@@ -93,7 +105,11 @@ int sweep(const Arguments& arguments) {
 
   load::SweepOptions options;
   options.contestants.push_back({.launch = espalier_launch(*flash)});
-  if (arguments.compare == "qemu")
+  const auto compared = [&](const char* name) {
+    return std::ranges::find(arguments.compare, name) != arguments.compare.end();
+  };
+  if (compared("fleet")) options.contestants.push_back({.launch = fleet_launch(*flash)});
+  if (compared("qemu"))
     options.contestants.push_back({.launch = qemu_launch(arguments, *flash), .most = arguments.most_qemus});
   options.counts = arguments.counts;
   std::ranges::sort(options.counts);
@@ -158,8 +174,13 @@ void add_load_sweep_command(CLI::App& load_command, Action& action) {
       ->add_option("--up-timeout", arguments->up_timeout,
                    "Seconds until all devices must have answered (default: 120)")
       ->check(CLI::Range(0.1, 86400.0));
-  command->add_option("--compare", arguments->compare, "qemu: the same with a QEMU process for each device")
-      ->check(CLI::IsMember({"qemu"}));
+  command
+      ->add_option(
+          "--compare", arguments->compare,
+          "fleet: the same devices in one process, scaled up from number to number; qemu: a QEMU process "
+          "for each")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"fleet", "qemu"}));
   command->add_option("--qemu", arguments->qemu,
                       "That QEMU, with an esp32 machine (default: qemu-system-xtensa on the PATH)");
   command->add_option("--qemu-most", arguments->most_qemus, "No more of them than this (default: 32)");

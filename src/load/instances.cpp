@@ -27,6 +27,14 @@ std::string filled(std::string text, std::string_view placeholder, const std::st
   return text;
 }
 
+std::vector<std::string> filled_command(const std::vector<std::string>& command, std::size_t port,
+                                        std::size_t count) {
+  std::vector<std::string> words;
+  for (const std::string& word : command)
+    words.push_back(filled(filled(word, "{port}", std::to_string(port)), "{n}", std::to_string(count)));
+  return words;
+}
+
 bool port_is_free(std::uint16_t port) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const int one = 1;
@@ -95,6 +103,19 @@ std::uint64_t memory_bytes(pid_t process) {
   return 0;
 }
 
+// Whether the devices from `first` on find their ports free.
+std::expected<void, std::string> check_ports(std::uint16_t base_port, std::size_t first, std::size_t count) {
+  if (base_port + count > 65536)
+    return std::unexpected(
+        fmt::format("{} devices from port {} up: there is no port above 65535", count, base_port));
+  for (std::size_t i = first; i < count; ++i) {
+    const auto port = static_cast<std::uint16_t>(base_port + i);
+    if (!port_is_free(port))
+      return std::unexpected(fmt::format("port {} is in use: choose another --base-port", port));
+  }
+  return {};
+}
+
 // A process and its children: what was started may be a script that starts the emulator.
 void add_tree(pid_t process, Usage& usage) {
   usage.memory_bytes += memory_bytes(process);
@@ -107,28 +128,34 @@ void add_tree(pid_t process, Usage& usage) {
 
 std::expected<Instances, std::string> Instances::start(const Launch& launch, std::size_t count,
                                                        std::uint16_t base_port, const std::string& log) {
-  if (base_port + count > 65536)
-    return std::unexpected(
-        fmt::format("{} devices from port {} up: there is no port above 65535", count, base_port));
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto port = static_cast<std::uint16_t>(base_port + i);
-    if (!port_is_free(port))
-      return std::unexpected(fmt::format("port {} is in use: choose another --base-port", port));
-  }
+  if (auto ok = check_ports(base_port, 0, count); !ok) return std::unexpected(ok.error());
   Instances instances;
   instances.count_ = count;
   instances.base_port_ = base_port;
   for (std::size_t i = 0; i < (launch.one_process ? 1 : count); ++i) {
-    std::vector<std::string> command;
-    for (const std::string& word : launch.command)
-      command.push_back(
-          filled(filled(word, "{port}", std::to_string(base_port + i)), "{n}", std::to_string(count)));
+    const auto command = filled_command(launch.command, base_port + i, count);
     const auto process = start_process(command, log);
     if (!process)
       return std::unexpected(fmt::format("cannot start {}: {}", command[0], std::strerror(process.error())));
     instances.processes_.push_back(*process);
   }
   return instances;
+}
+
+std::expected<void, std::string> Instances::grow(const Launch& launch, std::size_t count,
+                                                 const std::string& log) {
+  if (auto ok = check_ports(base_port_, count_, count); !ok) return ok;
+  const auto command = filled_command(launch.scale, base_port_, count);
+  const auto process = start_process(command, log);
+  if (!process)
+    return std::unexpected(fmt::format("cannot start {}: {}", command[0], std::strerror(process.error())));
+  int status = 0;
+  while (::waitpid(*process, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    return std::unexpected(fmt::format("{} has not made it {} devices; {} says why", command[0], count, log));
+  count_ = count;
+  return {};
 }
 
 Instances::Instances(Instances&& other) noexcept

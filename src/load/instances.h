@@ -20,6 +20,8 @@ struct Launch {
   std::vector<std::string> command;
   // One process for all of them, to which {port} is the first one's; else a process each.
   bool one_process = false;
+  // With one process: what makes it have {n} devices, run to its end. Empty: it cannot be asked to.
+  std::vector<std::string> scale{};
 };
 
 // What processes and their children have used. Memory is the proportional set size: a page that several share
@@ -40,6 +42,11 @@ class Instances {
   Instances(Instances&&) noexcept;
   Instances& operator=(Instances&&) = delete;
   Instances(const Instances&) = delete;
+
+  // From now on there are `count` devices, at least as many as before; for a Launch with `scale`. The command
+  // has ended then, with 0; the new devices come up. The error names the program, and how it ended, or a
+  // port.
+  std::expected<void, std::string> grow(const Launch& launch, std::size_t count, const std::string& log);
 
   // One for each device, with this path.
   std::vector<Target> targets(const std::string& path) const;

@@ -88,16 +88,25 @@ std::vector<SweepRow> run_sweep(const SweepOptions& options,
     rows.push_back(std::move(row));
   };
   for (const Contestant& contestant : options.contestants) {
+    const std::string log = options.folder + "/" + contestant.launch.name + ".log";
+    std::optional<Instances> instances;
     for (const std::size_t count : options.counts) {
       if (count > contestant.most || interrupted(options)) break;
       SweepRow row;
       row.contestant = contestant.launch.name;
       row.devices = count;
       const std::uint64_t begin = EventLoop::now_ns();
-      auto instances = Instances::start(contestant.launch, count, options.base_port,
-                                        options.folder + "/" + contestant.launch.name + ".log");
-      if (!instances) {
-        row.problem = instances.error();
+      if (instances && !contestant.launch.scale.empty()) {
+        if (auto grown = instances->grow(contestant.launch, count, log); !grown) row.problem = grown.error();
+      } else {
+        instances.reset();  // its ports are to be free
+        auto started = Instances::start(contestant.launch, count, options.base_port, log);
+        if (started)
+          instances.emplace(std::move(*started));
+        else
+          row.problem = started.error();
+      }
+      if (!row.problem.empty()) {
         add(std::move(row));
         break;
       }

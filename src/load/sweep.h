@@ -34,7 +34,7 @@ struct SweepOptions {
 struct SweepRow {
   std::string contestant;
   std::size_t devices = 0;
-  double up_seconds = 0;  // from the start until each had answered once
+  double up_seconds = 0;  // from the start, or from scaling, until each had answered once
   std::string problem;    // why there is nothing more to say; empty: none
   double rate = 0;
   std::size_t connections = 0;
@@ -44,8 +44,9 @@ struct SweepRow {
 };
 
 // For each contestant and number of devices: starts them, waits until all have answered, measures each rate,
-// and takes them down. `on_row` is told each row at once. A contestant that does not come up with so many is
-// not asked for more; its row says how far it came.
+// and takes them down; what can be scaled goes on with more devices instead, and is taken down at the end.
+// `on_row` is told each row at once. A contestant that does not come up with so many is not asked for more;
+// its row says how far it came.
 std::vector<SweepRow> run_sweep(const SweepOptions& options,
                                 const std::function<void(const SweepRow&)>& on_row);
 

@@ -117,6 +117,28 @@ TEST_F(SweepTest, DevicesThatDoNotAnswerAreTold) {
   EXPECT_THAT(rows[1].problem, HasSubstr("of the processes ended by themselves"));
 }
 
+// The process lives on while it is scaled; each device is answered for by a server of the test.
+TEST_F(SweepTest, WhatCanBeScaledIsStartedOnce) {
+  Launch launch{.name = "shell",
+                .command = {"/bin/sh", "-c", "echo start {n} >&2; exec sleep 60"},
+                .one_process = true,
+                .scale = {"/bin/sh", "-c", "echo scale {n} >&2; test {n} != 7"}};
+  const std::uint16_t port = free_ports();
+  auto instances = Instances::start(launch, 1, port, log());
+  ASSERT_TRUE(instances) << instances.error();
+  ASSERT_TRUE(instances->grow(launch, 3, log()));
+  EXPECT_EQ(instances->targets("/").size(), 3u);
+  EXPECT_THAT(text_of_log(), HasSubstr("scale 3\n"));
+  const auto failed = instances->grow(launch, 7, log());
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error(), "/bin/sh has not made it 7 devices; " + log() + " says why");
+  EXPECT_EQ(instances->targets("/").size(), 3u);
+  EXPECT_EQ(instances->ended(), 0u);
+  launch.scale = {"/no/such/program"};
+  EXPECT_EQ(instances->grow(launch, 4, log()).error(),
+            "cannot start /no/such/program: No such file or directory");
+}
+
 TEST_F(SweepTest, ReportsSayTheSame) {
   SweepRow row;
   row.contestant = "espalier";

@@ -54,14 +54,17 @@ struct DeviceInfo {
   std::string name;  // GROUP-ORDINAL, unique in the fleet
   std::string group;
   unsigned ordinal = 0;  // in its group, from 0
-  std::string mac;       // "02:1f:..."
+  std::string mac;       // "02:1f:...": in its eFuses
+  // What its firmware has given the Ethernet MAC; empty: nothing yet, or no machine runs. A clone's is the
+  // one that the firmware had read before the snapshot.
+  std::string ethernet_mac{};
   std::string hostname;
   std::vector<net::Publish> ports;  // with the host's ports that are bound
   DeviceState state = DeviceState::kStarting;
   bool ready = false;  // running, and its group's sign of readiness has been seen since it was started
   RestartPolicy restart = RestartPolicy::kOnFailure;
-  unsigned restarts = 0;     // by the supervisor
-  std::string exit_reason;   // one line, of the last end; empty: it has not ended yet
+  unsigned restarts = 0;          // by the supervisor
+  std::string exit_reason;        // one line, of the last end; empty: it has not ended yet
   net::LinkImpairment link = {};  // how bad its cable is
   double created = 0;
   double started = 0;  // of the present or the last machine
@@ -116,6 +119,14 @@ struct GroupInfo {
   std::string name;
   std::string source;  // what it runs: a file, or "demo"
   std::size_t count = 0;
+};
+
+// New devices that go on from where a running one is.
+struct CloneRequest {
+  std::string group{};  // theirs, a new one; empty: DEVICE-clones
+  std::size_t count = 1;
+  // [ADDR:]BASE+:GUESTPORT[/udp]; none: the device's guest ports, at any free ports of the host
+  std::vector<std::string> ports{};
 };
 
 struct FleetInfo {
@@ -187,6 +198,12 @@ class Control {
   // nothing: with an error, which comes before anything is done, nothing changes. Devices are started
   // in the background.
   virtual Result<void> scale(const std::map<std::string, std::size_t>& counts) = 0;
+
+  // The device's machine as it is now, as a snapshot's file. kConflict if none runs.
+  virtual Result<std::vector<std::uint8_t>> snapshot(std::string_view name) = 0;
+  // The same without a file: a group of clones that share all memory that they do not change. All or nothing,
+  // as scale().
+  virtual Result<GroupInfo> clone(std::string_view name, const CloneRequest& request) = 0;
 
   // What the device's console (UART0) has shown, at most the last 64 KiB of it. `tail`: only so many lines
   // from the end.

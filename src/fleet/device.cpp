@@ -57,10 +57,13 @@ void Device::tell(Event::Kind kind, std::string detail) {
   events_->add(kind, plan_->name(), std::move(detail));
 }
 
-void Device::log(std::string_view message) {
+void Device::log(base::LogLevel level, base::LogArea area, std::string_view message) {
   if (log_lines_ > kMostLogLines) return;
-  fmt::print(stderr, "espalier: {}: {}\n", plan_->name(),
-             log_lines_++ < kMostLogLines ? message : "further messages are not shown");
+  const std::string_view shown = log_lines_++ < kMostLogLines ? message : "further messages are not shown";
+  if (plan_->tell)
+    plan_->tell(plan_->name(), level, area, shown);
+  else
+    fmt::print(stderr, "espalier: {}: {}\n", plan_->name(), shown);
 }
 
 // ---- Turns ----
@@ -127,11 +130,12 @@ void Device::power_up() {
   ready_watch_.reset();
   if (!plan_->group->ready.empty()) ready_watch_.emplace(std::vector<std::string>{plan_->group->ready});
   panicked_ = false;
-  auto session = fleet::power_up(
-      *plan_, {.loop = worker().loop(),
-               .ports = ports_,
-               .console = std::move(line),
-               .log = [this](base::LogLevel, base::LogArea, std::string_view message) { log(message); }});
+  auto session =
+      fleet::power_up(*plan_, {.loop = worker().loop(),
+                               .ports = ports_,
+                               .console = std::move(line),
+                               .log = [this](base::LogLevel level, base::LogArea area,
+                                             std::string_view message) { log(level, area, message); }});
   if (!session) {
     end(DeviceState::kFailed, Event::Kind::kFailed, session.error(), true);
     return;
@@ -153,7 +157,8 @@ void Device::power_down() {
   booting_ = false;
   worker().start_gate().leave(*this);
   if (!session_) return;
-  if (auto closed = session_->close(); !closed) log(closed.error());
+  if (auto closed = session_->close(); !closed)
+    log(base::LogLevel::kError, base::LogArea::kGeneral, closed.error());
   instructions_before_ += session_->machine().instructions();
   frames_in_before_ += session_->network_line().frames_in();
   frames_out_before_ += session_->network_line().frames_out();
@@ -236,6 +241,17 @@ Result<void> Device::type(std::span<const std::uint8_t> bytes) {
   return {};
 }
 
+Result<std::shared_ptr<const esp32::Snapshot>> Device::snapshot() {
+  if (!session_)
+    return std::unexpected(
+        Error{Error::Kind::kConflict, fmt::format("{} is not running: {}", plan_->name(), name_of(state_))});
+  auto taken = session_->snapshot();
+  if (!taken)
+    return std::unexpected(Error{Error::Kind::kUnavailable,
+                                 fmt::format("{} cannot be saved: {}", plan_->name(), taken.error())});
+  return std::move(*taken);
+}
+
 void Device::impair(const net::ImpairmentPatch& patch) {
   patch.apply(link_);
   if (session_) session_->impair(link_);
@@ -245,11 +261,23 @@ void Device::impair(const net::ImpairmentPatch& patch) {
 
 // ---- Questions ----
 
+std::string Device::ethernet_mac() const {
+  if (!session_) return {};
+  // MAC_ADDR1 has the first two bytes, MAC_ADDR0 the rest ("Ethernet IP Core Specification", 3.16).
+  constexpr std::uint32_t kMacAddr0 = 0x40, kMacAddr1 = 0x44;
+  auto& port = session_->machine().chip().open_eth;
+  const std::uint64_t number = std::uint64_t{port.peek(kMacAddr1) & 0xffff} << 32 | port.peek(kMacAddr0);
+  devices::MacAddress mac{};
+  for (std::size_t i = 0; i < mac.size(); ++i) mac[i] = static_cast<std::uint8_t>(number >> (40 - 8 * i));
+  return mac == devices::MacAddress{} ? "" : host::mac_text(mac);
+}
+
 DeviceInfo Device::info() const {
   return {.name = plan_->name(),
           .group = plan_->group->name,
           .ordinal = plan_->identity.ordinal,
           .mac = host::mac_text(plan_->identity.mac),
+          .ethernet_mac = ethernet_mac(),
           .hostname = plan_->hostname,
           .ports = ports_,
           .state = state_,

@@ -35,6 +35,8 @@ class Device final : public Runnable {
   // Bytes for its UART0; an error as of Control::input().
   Result<void> type(std::span<const std::uint8_t> bytes);
   void impair(const net::ImpairmentPatch& patch);
+  // Its machine as it is now; kConflict if there is none.
+  Result<std::shared_ptr<const esp32::Snapshot>> snapshot();
 
   DeviceInfo info() const;
   DeviceStats stats();
@@ -52,7 +54,8 @@ class Device final : public Runnable {
   void on_output(std::span<const std::uint8_t> bytes);
   void on_control(debug::RunEvent event);
   bool shows_readiness() const;
-  void log(std::string_view message);
+  std::string ethernet_mac() const;
+  void log(base::LogLevel level, base::LogArea area, std::string_view message);
   void tell(Event::Kind kind, std::string detail = {});
 
   std::shared_ptr<const DevicePlan> plan_;

@@ -41,12 +41,12 @@ void add_totals(FleetStats& totals, const DeviceStats& device) {
 
 // ---- Life ----
 
-Fleet::Fleet(const FleetSpec& spec)
-    : spec_(spec), started_(wall_time()), started_ns_(base::EventLoop::now_ns()) {}
+Fleet::Fleet(const FleetSpec& spec, Tell tell)
+    : spec_(spec), tell_(std::move(tell)), started_(wall_time()), started_ns_(base::EventLoop::now_ns()) {}
 
-std::expected<std::unique_ptr<Fleet>, std::string> Fleet::create(const FleetSpec& spec) {
+std::expected<std::unique_ptr<Fleet>, std::string> Fleet::create(const FleetSpec& spec, Tell tell) {
   if (auto ok = check_spec(spec); !ok) return std::unexpected(ok.error());
-  std::unique_ptr<Fleet> fleet(new Fleet(spec));
+  std::unique_ptr<Fleet> fleet(new Fleet(spec, std::move(tell)));
   if (auto ok = fleet->start_all(); !ok) return std::unexpected(ok.error());
   return fleet;
 }
@@ -117,6 +117,7 @@ std::expected<std::shared_ptr<const DevicePlan>, std::string> Fleet::plan_of(con
                                                                              unsigned ordinal) const {
   auto plan = std::make_shared<DevicePlan>();
   plan->group = group.spec;
+  plan->tell = tell_;
   plan->inputs = group.inputs;
   plan->net = spec_.net;
   plan->identity = {.ordinal = ordinal,
@@ -193,6 +194,7 @@ void Fleet::take_away(const MemberPtr& member, bool wait) {
 }
 
 Fleet::Group* Fleet::find_group(std::string_view name) {
+  const std::lock_guard lock(mutex_);
   const auto at = std::ranges::find_if(groups_, [&](const auto& group) { return group->spec->name == name; });
   return at == groups_.end() ? nullptr : at->get();
 }
@@ -342,6 +344,10 @@ Subscription Fleet::follow_events(std::uint64_t after, EventCallback callback) {
 
 // ---- Commands ----
 
+Result<std::shared_ptr<const esp32::Snapshot>> Fleet::snapshot_of(std::string_view name) {
+  return on_device(name, [](Device& device) { return device.snapshot(); });
+}
+
 Result<void> Fleet::start(std::string_view name) {
   return on_device(name, [](Device& device) -> Result<void> {
     device.start();
@@ -379,9 +385,10 @@ Result<void> Fleet::remove(std::string_view name) {
   const std::lock_guard change(change_mutex_);
   const auto member = find(name);
   if (!member) return std::unexpected(member.error());
+  Group* const group = find_group((*member)->plan->group->name);
   {
     const std::lock_guard lock(mutex_);
-    find_group((*member)->plan->group->name)->members.erase((*member)->plan->identity.ordinal);
+    group->members.erase((*member)->plan->identity.ordinal);
   }
   take_away(*member, true);
   return {};

@@ -21,7 +21,9 @@ class Fleet final : public Control {
  public:
   // Everything that can be wrong is found before anything starts; the error is one line. The devices are
   // started in the background.
-  static std::expected<std::unique_ptr<Fleet>, std::string> create(const FleetSpec& spec);
+  // `tell` takes what the emulator has to say of a device, by any thread; without it that goes to standard
+  // error.
+  static std::expected<std::unique_ptr<Fleet>, std::string> create(const FleetSpec& spec, Tell tell = {});
   // As shut_down().
   ~Fleet() override;
 
@@ -40,6 +42,8 @@ class Fleet final : public Control {
   Result<void> restart(std::string_view name) override;
   Result<void> remove(std::string_view name) override;
   Result<void> scale(const std::map<std::string, std::size_t>& counts) override;
+  Result<std::vector<std::uint8_t>> snapshot(std::string_view name) override;
+  Result<GroupInfo> clone(std::string_view name, const CloneRequest& request) override;
   Result<std::string> logs(std::string_view name, std::optional<std::size_t> tail) override;
   Result<Subscription> follow_logs(std::string_view name, std::optional<std::size_t> tail,
                                    ConsoleCallback callback) override;
@@ -64,7 +68,7 @@ class Fleet final : public Control {
     std::map<unsigned, MemberPtr> members;  // by ordinal; under mutex_
   };
 
-  explicit Fleet(const FleetSpec& spec);
+  Fleet(const FleetSpec& spec, Tell tell);
   std::expected<void, std::string> start_all();
   std::vector<unsigned> free_ordinals(const Group& group, std::size_t count) const;
   std::expected<std::shared_ptr<const DevicePlan>, std::string> plan_of(const Group& group,
@@ -85,13 +89,21 @@ class Fleet final : public Control {
   std::vector<T> ask_all(Task task);
   void count_states(const std::vector<DeviceState>& states, std::map<std::string, std::size_t>& counts) const;
 
+  Result<std::shared_ptr<const esp32::Snapshot>> snapshot_of(std::string_view name);
+  // What a clone's group is to be, and the snapshot that it starts from.
+  Result<std::unique_ptr<Group>> clone_group(const MemberPtr& of, const CloneRequest& request);
+  // As plan_of(); each with ports of its own, for which the host has room.
+  Result<std::vector<std::shared_ptr<const DevicePlan>>> plans_of(const Group& group,
+                                                                  std::size_t count) const;
+
   FleetSpec spec_;
+  Tell tell_;
   double started_;
   std::uint64_t started_ns_;
   std::shared_ptr<EventLog> events_ = std::make_shared<EventLog>();
   std::mutex change_mutex_;   // one change of what there is at a time; taken before mutex_
   mutable std::mutex mutex_;  // guards what follows, never held while a worker is waited for
-  std::vector<std::unique_ptr<Group>> groups_;  // fixed after create(), but for their members
+  std::vector<std::unique_ptr<Group>> groups_;  // none is ever removed
   FleetStats gone_;                             // totals of devices that have been removed
   std::function<void()> on_down_;
   bool going_down_ = false;

@@ -322,6 +322,94 @@ TEST_F(FleetTest, RestartsByPolicy) {
   EXPECT_TRUE(events->wait(Event::Kind::kReady, 2, "lasting-0"));
 }
 
+TEST_F(FleetTest, ARunningDeviceIsMadeMany) {
+  start({demo_group(1)});
+  ASSERT_TRUE(events->wait(Event::Kind::kReady));
+  const DeviceInfo source = fleet->list()[0];
+  ASSERT_THAT(get(source.ports[0].host_port, "/hello"), HasSubstr("200 OK"));
+  const auto group = fleet->clone("demo-0", {.group = "warm", .count = 3});
+  ASSERT_TRUE(group) << group.error().message;
+  EXPECT_EQ(group->name, "warm");
+  EXPECT_EQ(group->source, "clone of demo-0");
+  ASSERT_TRUE(events->wait(Event::Kind::kReady, 4));
+  const auto devices = fleet->list();
+  ASSERT_EQ(devices.size(), 4u);
+  std::set<std::string> macs;
+  std::set<unsigned> ports;
+  for (const DeviceInfo& device : devices) {
+    EXPECT_THAT(get(device.ports[0].host_port, "/hello"), HasSubstr("200 OK")) << device.name;
+    macs.insert(device.mac);
+    ports.insert(device.ports[0].host_port);
+    // What its firmware has read already stays; no more is to be had without a reset.
+    EXPECT_EQ(device.ethernet_mac, source.ethernet_mac);
+  }
+  EXPECT_EQ(macs.size(), 4u);
+  EXPECT_EQ(ports.size(), 4u);
+  EXPECT_NE(source.ethernet_mac, "");
+  // They have not booted: the demo's console would say so.
+  EXPECT_THAT(fleet->logs("warm-2", {}).value(), ::testing::Not(HasSubstr("listening on port")));
+
+  // A reset makes the firmware read its own.
+  type("warm-1", "restart\n");
+  ASSERT_TRUE(events->wait(Event::Kind::kReset, 1, "warm-1"));
+  for (int i = 0; i < 600 && fleet->device("warm-1")->ethernet_mac == source.ethernet_mac; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_NE(fleet->device("warm-1")->ethernet_mac, source.ethernet_mac);
+  EXPECT_EQ(fleet->device("warm-0")->ethernet_mac, source.ethernet_mac);
+
+  // It is a group like any other, and can be a source itself.
+  ASSERT_TRUE(fleet->scale({{"warm", 1}, {"demo", 0}}));
+  ASSERT_TRUE(fleet->clone("warm-0", {.count = 1}));
+  EXPECT_TRUE(events->wait(Event::Kind::kReady, 1, "warm-0-clones-0"));
+  EXPECT_EQ(fleet->info().groups.size(), 3u);
+}
+
+TEST_F(FleetTest, ClonesThatCannotBeAreRefusedBeforeAnythingIsMade) {
+  start({demo_group(2)});
+  ASSERT_TRUE(events->wait(Event::Kind::kReady, 2));
+  const auto refusal = [&](std::string_view device, const CloneRequest& request) {
+    const auto made = fleet->clone(device, request);
+    return made ? "taken" : made.error().message;
+  };
+  EXPECT_THAT(refusal("demo-9", {}), HasSubstr("no device 'demo-9'"));
+  EXPECT_THAT(refusal("demo-0", {.group = "demo"}), HasSubstr("two groups named demo"));
+  EXPECT_THAT(refusal("demo-0", {.group = "demo-7"}), HasSubstr("could be a device of the group demo"));
+  EXPECT_THAT(refusal("demo-0", {.group = "a b"}), HasSubstr("group: 'a b' has other characters"));
+  EXPECT_THAT(refusal("demo-0", {.count = 0}), HasSubstr("count: 0 is not from 1"));
+  EXPECT_THAT(refusal("demo-0", {.count = 70000}), HasSubstr("count: 70000 is not from 1"));
+  EXPECT_THAT(refusal("demo-0", {.count = 2, .ports = {"9000:80"}}), HasSubstr("one port for 2 devices"));
+  EXPECT_THAT(refusal("demo-0", {.count = 2, .ports = {"x"}}), HasSubstr("ports: x:"));
+  const std::uint16_t taken = fleet->list()[0].ports[0].host_port;
+  EXPECT_THAT(refusal("demo-0", {.ports = {std::to_string(taken) + ":80"}}), HasSubstr("cannot publish"));
+  ASSERT_TRUE(fleet->stop("demo-1"));
+  EXPECT_THAT(refusal("demo-1", {}), HasSubstr("demo-1 is not running: stopped"));
+  EXPECT_EQ(fleet->snapshot("demo-1").error().kind, Error::Kind::kConflict);
+  EXPECT_EQ(fleet->info().groups.size(), 1u);
+  EXPECT_EQ(fleet->list().size(), 2u);
+}
+
+TEST_F(FleetTest, ADevicesSnapshotIsAFile) {
+  image::test::TemporaryFolder folder;
+  start({demo_group(1)});
+  ASSERT_TRUE(events->wait(Event::Kind::kReady));
+  const auto file = fleet->snapshot("demo-0");
+  ASSERT_TRUE(file) << file.error().message;
+  events.reset();
+  fleet.reset();
+  GroupSpec group = demo_group(2);
+  group.machine.demo = false;
+  group.machine.image = folder.write("demo.snap", *file);
+  group.ready.clear();
+  start({group});
+  ASSERT_TRUE(events->wait(Event::Kind::kReady, 2));
+  for (const DeviceInfo& device : fleet->list())
+    EXPECT_THAT(get(device.ports[0].host_port, "/hello"), HasSubstr("200 OK"));
+  group.partitions.push_back({.name = "nvs", .file = "x", .nvs = {}});
+  FleetSpec spec;
+  spec.groups = {group};
+  EXPECT_THAT(Fleet::create(spec).error(), HasSubstr("partitions: a snapshot's flash is as it was saved"));
+}
+
 TEST_F(FleetTest, PortsInUseAreRefusedBeforeAnythingStarts) {
   base::TcpEnd end{.address = "127.0.0.1"};
   const auto listener = base::listen_tcp(end);
@@ -351,7 +439,8 @@ TEST_F(FleetTest, PartitionsThatCannotBeFilledAreRefusedBeforeAnythingStarts) {
   partition = {.name = "phy_init", .file = folder.write("big.bin", image::Bytes(4097)), .nvs = {}};
   EXPECT_THAT(Fleet::create(spec).error(), HasSubstr("big.bin has 4097 bytes and the partition 4096"));
   partition.name = "other";
-  EXPECT_THAT(Fleet::create(spec).error(), HasSubstr("partitions.other: the image's partition table has no such"));
+  EXPECT_THAT(Fleet::create(spec).error(),
+              HasSubstr("partitions.other: the image's partition table has no such"));
 }
 
 TEST_F(FleetTest, ADeviceThatCannotStartIsNoMatterOfTheOthers) {

@@ -99,8 +99,7 @@ std::expected<std::unique_ptr<host::Session>, std::string> power_up(const Device
   if (!contents) return Wrong(contents.error());
   host::SessionOptions options = plan.group->machine;
   options.serial = {};
-  // A clone has the eFuses of the machine it was made of.
-  if (!plan.inputs->boot->snapshot) options.mac = plan.identity.mac;
+  options.mac = plan.identity.mac;
   options.efuse_read_only = true;  // the file is the whole group's
   options.publish = std::move(with.ports);
   options.net = plan.net == FleetNet::kUser ? host::NetMode::kUser : host::NetMode::kNone;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,6 +27,10 @@ struct GroupInputs {
 // Reads the group's files. Errors are one line, which begins with where the group stands.
 std::expected<std::shared_ptr<const GroupInputs>, std::string> load_group_inputs(const GroupSpec& group);
 
+// Takes a line of the emulator's about a device, by any thread.
+using Tell = std::function<void(std::string_view device, base::LogLevel level, base::LogArea area,
+                                std::string_view line)>;
+
 // One device as it is to be, whatever becomes of it. Never changes.
 struct DevicePlan {
   std::shared_ptr<const GroupSpec> group;
@@ -37,6 +42,9 @@ struct DevicePlan {
   // Of what happens to it by chance: from the names of the fleet and the device, and what the group's file
   // says.
   std::uint64_t seed = 0;
+
+  // Empty: standard error.
+  Tell tell{};
 
   const std::string& name() const { return identity.name; }
 };

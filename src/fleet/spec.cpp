@@ -146,18 +146,14 @@ std::expected<std::uint32_t, std::string> parse_psram(std::string_view text) {
   return Wrong(fmt::format("'{}' is none of 0, 2M, 4M", text));
 }
 
-std::expected<void, std::string> check_spec(const FleetSpec& spec) {
-  if (auto ok = check_name(spec.name); !ok) return Wrong("name: " + ok.error());
-  if (spec.groups.empty()) return Wrong("there are no devices in this fleet");
+std::expected<void, std::string> check_group_names(const std::vector<GroupSpec>& groups) {
   std::set<std::string> names;
-  for (const GroupSpec& group : spec.groups) {
-    if (auto ok = check_group(group); !ok) return ok;
+  for (const GroupSpec& group : groups)
     if (!names.insert(group.name).second)
       return Wrong(fmt::format("{}name: there are two groups named {}", group.where, group.name));
-  }
   // "a-1" with ordinal 0 and "a" with ordinal 1... differ; "a-1" as a group and "a-1" as a device do not.
-  for (const GroupSpec& group : spec.groups)
-    for (const GroupSpec& other : spec.groups) {
+  for (const GroupSpec& group : groups)
+    for (const GroupSpec& other : groups) {
       const std::string prefix = group.name + "-";
       if (!other.name.starts_with(prefix)) continue;
       const std::string rest = other.name.substr(prefix.size());
@@ -165,6 +161,15 @@ std::expected<void, std::string> check_spec(const FleetSpec& spec) {
         return Wrong(
             fmt::format("{}name: {} could be a device of the group {}", other.where, other.name, group.name));
     }
+  return {};
+}
+
+std::expected<void, std::string> check_spec(const FleetSpec& spec) {
+  if (auto ok = check_name(spec.name); !ok) return Wrong("name: " + ok.error());
+  if (spec.groups.empty()) return Wrong("there are no devices in this fleet");
+  for (const GroupSpec& group : spec.groups)
+    if (auto ok = check_group(group); !ok) return ok;
+  if (auto ok = check_group_names(spec.groups); !ok) return ok;
   return check_ports(spec);
 }
 

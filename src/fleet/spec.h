@@ -59,8 +59,13 @@ struct GroupSpec {
   std::vector<PartitionSpec> partitions;
   std::string where;  // "fleet.toml:12: " for errors; empty for a command line's
 
-  // Demo or the image's name.
-  std::string source() const { return machine.demo ? "demo" : machine.image; }
+  std::string clone_of;  // the device whose machine they go on from; empty: of none
+
+  // Demo, the image's name or "clone of DEVICE".
+  std::string source() const {
+    if (!clone_of.empty()) return "clone of " + clone_of;
+    return machine.demo ? "demo" : machine.image;
+  }
 };
 
 // What the devices' Ethernet is plugged into.
@@ -93,6 +98,9 @@ std::expected<FleetSpec, std::string> parse_fleet_spec(std::string_view text, co
 // What can only be said of the whole: names and counts, ports that collide, MAC addresses that do, templates,
 // files that are missing. The host's state is no part of it.
 std::expected<void, std::string> check_spec(const FleetSpec& spec);
+
+// Whether devices of these groups can be told apart by their names.
+std::expected<void, std::string> check_group_names(const std::vector<GroupSpec>& groups);
 
 // The MAC address of each group's ordinal 0, in the groups' order; groups whose hashes collide get others.
 std::vector<MacAddress> group_macs(const FleetSpec& spec, std::string_view host);

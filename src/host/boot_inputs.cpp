@@ -80,8 +80,7 @@ std::expected<void, std::string> check_no_snapshot_options(const SessionOptions&
   const std::pair<bool, std::string_view> wrong[] = {
       {options.persist || options.write_through,
        "the flash of a snapshot is its own: no file is written back"},
-      {!options.efuse.empty() || options.mac.has_value(),
-       "a snapshot keeps its chip's eFuses and MAC address"},
+      {!options.efuse.empty(), "a snapshot keeps its chip's eFuses; --mac gives it another MAC address"},
       {options.flash_size.has_value(), "a snapshot keeps its flash's size"},
       {options.psram_size != 0, "a snapshot keeps its PSRAM"},
       {options.cpus != 2, "a snapshot keeps its cores"},

@@ -129,6 +129,15 @@ std::expected<std::unique_ptr<esp32::Machine>, std::string> Session::clone_machi
                                         .reset_limit = options_.reset_limit},
                                        std::move(log));
   if (!made) return std::unexpected(fmt::format("{} {}", image().name, made.error()));
+  esp32::Chip& chip = (*made)->chip();
+  // Firmware that has not read its address yet finds the clone's own.
+  if (options_.mac) {
+    devices::EfuseValues fuses = chip.efuse.fuses();
+    devices::set_mac(fuses, *options_.mac);
+    chip.efuse.set_fuses(fuses);
+  }
+  // Nor are clones to draw the same numbers, but where a run is to repeat.
+  if (options_.clock != ClockMode::kWarp) chip.random = devices::SeededRandom(std::random_device()());
   return made;
 }
 

@@ -66,6 +66,34 @@ class DemoSession : public testing::Test {
   }
 };
 
+// What the guest has read of it already is the guest's own affair.
+TEST_F(DemoSession, ACloneFindsItsOwnAddressInItsEfuses) {
+  run_until_idle("listening on port");
+  auto taken = session->snapshot();
+  ASSERT_TRUE(taken) << taken.error();
+  SessionOptions options;
+  options.demo = true;
+  options.serial[0] = {};
+  options.mac = MacAddress{0x02, 0x11, 0x22, 0x33, 0x44, 0x55};
+  auto inputs = std::make_shared<BootInputs>(**load_inputs(options));
+  inputs->flash = (*taken)->flash();
+  inputs->snapshot = *taken;
+  options.inputs = inputs;
+  Session clone(loop, options);
+  const auto opened = clone.open();
+  ASSERT_TRUE(opened) << opened.error();
+  devices::Efuse& own = clone.machine().chip().efuse;
+  devices::Efuse& others = session->machine().chip().efuse;
+  EXPECT_EQ(devices::mac_of(own.fuses()), *options.mac);
+  EXPECT_NE(devices::mac_of(others.fuses()), *options.mac);
+  // EFUSE_BLK0_RDATA1_REG: the last four bytes.
+  EXPECT_EQ(own.peek(0x4), 0x22334455u);
+  devices::EfuseValues rest = others.fuses();
+  devices::set_mac(rest, *options.mac);
+  EXPECT_EQ(own.fuses(), rest);
+  EXPECT_NE(clone.machine().chip().random(), session->machine().chip().random());
+}
+
 // Whoever sleeps on behalf of many machines has to know which of them to wake.
 TEST_F(DemoSession, TellsOfSerialInputToASleepingGuest) {
   run_until_idle("listening on port");

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/fleet/client.h"
+#include "cli/fleet/clones.h"
 #include "cli/fleet/net.h"
 #include "cli/fleet/up.h"
 
@@ -19,6 +20,8 @@ struct Arguments {
   std::vector<std::string> devices;
   std::vector<std::string> counts;
   ExecOptions exec;
+  CloneOptions clone;
+  std::string file;
   NetOptions net;
   bool json = false;
   bool follow = false;
@@ -161,6 +164,28 @@ void add_fleet_command(CLI::App& app, Action& action) {
   CLI::App* net = add("net", "Show how bad devices' cables are, and make them worse or better",
                       [](const Arguments& a) { return network(a.name, a.net); });
   add_net_options(*net, arguments);
+  CLI::App* snapshot =
+      add("snapshot", "Save a running device whole to a file, for others to go on from there",
+          [](const Arguments& a) { return save_device(a.name, a.exec.device, a.file); });
+  takes_device(snapshot);
+  snapshot->add_option("-o,--output", arguments->file, "The snapshot to write")
+      ->type_name("FILE")
+      ->required();
+
+  CLI::App* clone = add("clone", "More devices that go on from where a running one is",
+                        [](const Arguments& a) { return clone_device(a.name, a.clone); });
+  clone->add_option("DEVICE", arguments->clone.device, "Its name: GROUP-NUMBER")->required();
+  clone->add_option("-n,--count", arguments->clone.count, "How many (default: 1)")
+      ->type_name("N")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{65536}));
+  clone->add_option("--group", arguments->clone.group, "The new group's name (default: DEVICE-clones)")
+      ->type_name("NAME");
+  clone
+      ->add_option("-p,--publish", arguments->clone.ports,
+                   "Their ports (default: those of the device's guest, at any free ports of this host)")
+      ->type_name("[ADDR:]BASE+:GUESTPORT[/udp]")
+      ->allow_extra_args(false);
+
   add("scale", "Set how many devices a group has", [](const Arguments& a) { return scale(a.name, a.counts); })
       ->add_option("[GROUP=]N", arguments->counts, "N alone where there is one group")
       ->required();

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "fleet/api/answers.h"
+#include "fleet/api/clones.h"
 #include "fleet/api/disturbances.h"
 #include "fleet/api/openapi.h"
 
@@ -242,6 +243,7 @@ Router make_router(Control& control, std::shared_ptr<ApiMetrics> metrics, std::s
                 .websocket = row.websocket,
                 .open = row.open});
   add_disturbances(router, control);
+  add_clones(router, control);
   return router;
 }
 

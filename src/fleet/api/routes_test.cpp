@@ -65,6 +65,22 @@ class FleetApi : public ::testing::Test {
   std::unique_ptr<Server> server;
 };
 
+TEST_F(FleetApi, DevicesAreSavedAndCloned) {
+  const Answer saved = client().request("GET", "/v1/devices/web-0/snapshot");
+  EXPECT_EQ(saved.status, 200u);
+  EXPECT_EQ(saved.body, "SNAP");
+  EXPECT_EQ(
+      client().json("POST", "/v1/devices/web-0/clones", R"({"count":3,"group":"warm","ports":["9000+:80"]})"),
+      Json::parse(R"({"name":"warm","source":"clone of web-0 9000+:80","count":3})"));
+  EXPECT_EQ(client().request("POST", "/v1/devices/web-0/clones", R"({"count":1})").status, 202u);
+  EXPECT_THAT(problem_of("POST", "/v1/devices/web-0/clones", R"({"count":0})"), HasSubstr("400 "));
+  EXPECT_THAT(problem_of("POST", "/v1/devices/web-0/clones", "{}"), HasSubstr("400 "));
+  EXPECT_EQ(problem_of("POST", "/v1/devices/web-9/clones", R"({"count":1})"), "404 there is no device web-9");
+  EXPECT_EQ(problem_of("GET", "/v1/devices/web-9/snapshot"), "404 there is no device web-9");
+  EXPECT_EQ(problem_of("GET", "/v1/devices/web-0/snapshot?x=1"),
+            "400 /v1/devices/{name}/snapshot has no query parameter \"x\"");
+}
+
 TEST_F(FleetApi, WhatTheFleetIs) {
   const Json fleet = client().json("GET", "/v1/fleet");
   EXPECT_EQ(fleet["name"], "test");

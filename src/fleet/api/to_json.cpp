@@ -48,10 +48,13 @@ Json to_json(const WorkerStats& worker) {
 
 }  // namespace
 
+Json to_json(const GroupInfo& group) {
+  return {{"name", group.name}, {"source", group.source}, {"count", group.count}};
+}
+
 Json to_json(const FleetInfo& info) {
   Json groups = Json::array();
-  for (const GroupInfo& group : info.groups)
-    groups.push_back({{"name", group.name}, {"source", group.source}, {"count", group.count}});
+  for (const GroupInfo& group : info.groups) groups.push_back(to_json(group));
   return {{"name", info.name},       {"net", info.net},         {"pid", info.pid},
           {"started", info.started}, {"workers", info.workers}, {"groups", std::move(groups)},
           {"states", info.states},   {"ready", info.ready},     {"going_down", info.going_down}};
@@ -81,6 +84,7 @@ Json to_json(const DeviceInfo& device) {
           {"group", device.group},
           {"ordinal", device.ordinal},
           {"mac", device.mac},
+          {"ethernet_mac", text_or_null(device.ethernet_mac)},
           {"hostname", device.hostname},
           {"ports", std::move(ports)},
           {"state", name_of(device.state)},

@@ -9,6 +9,7 @@ namespace espalier::fleet::api {
 using base::Json;
 
 Json to_json(const FleetInfo& info);
+Json to_json(const GroupInfo& group);
 Json to_json(const DeviceInfo& device);
 Json to_json(const net::LinkImpairment& link);
 Json to_json(const FleetStats& stats);

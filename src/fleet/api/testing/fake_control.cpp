@@ -164,6 +164,22 @@ Result<void> FakeControl::scale(const std::map<std::string, std::size_t>& counts
   return {};
 }
 
+Result<std::vector<std::uint8_t>> FakeControl::snapshot(std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  if (auto failed = failure(name); !failed) return std::unexpected(failed.error());
+  return std::vector<std::uint8_t>{'S', 'N', 'A', 'P'};
+}
+
+Result<GroupInfo> FakeControl::clone(std::string_view name, const CloneRequest& request) {
+  const std::lock_guard lock(mutex_);
+  if (auto failed = failure(name); !failed) return std::unexpected(failed.error());
+  std::string source = fmt::format("clone of {}", name);
+  for (const std::string& port : request.ports) source += " " + port;
+  groups_.push_back(
+      {.name = request.group.empty() ? "clones" : request.group, .source = source, .count = request.count});
+  return groups_.back();
+}
+
 Result<std::string> FakeControl::logs(std::string_view name, std::optional<std::size_t> tail) {
   const std::lock_guard lock(mutex_);
   if (auto failed = failure(name); !failed) return std::unexpected(failed.error());

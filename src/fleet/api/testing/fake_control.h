@@ -25,6 +25,8 @@ class FakeControl final : public Control {
   Result<void> restart(std::string_view name) override;
   Result<void> remove(std::string_view name) override;
   Result<void> scale(const std::map<std::string, std::size_t>& counts) override;
+  Result<std::vector<std::uint8_t>> snapshot(std::string_view name) override;
+  Result<GroupInfo> clone(std::string_view name, const CloneRequest& request) override;
   Result<std::string> logs(std::string_view name, std::optional<std::size_t> tail) override;
   Result<Subscription> follow_logs(std::string_view name, std::optional<std::size_t> tail,
                                    ConsoleCallback callback) override;

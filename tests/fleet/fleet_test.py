@@ -302,6 +302,32 @@ class FleetTest(unittest.TestCase):
         self.assertEqual(process.returncode, 0)
         self.assertEqual(self.files(), [])
 
+    def test_everything_as_lines_of_json(self):
+        base = base_port(4)
+        process = self.start_foreground(ESPALIER, 'fleet', 'up', '--demo', '-n', '2', '--name', 'front', '-p',
+                                        f'{base}+:80', '--ready', 'listening on port', '--log-format', 'json', '--logs')
+        lines = []
+        for line in process.stdout:
+            lines.append(json.loads(line))
+            if sum(line['message'] == 'ready' for line in lines) == 2:
+                break
+        self.fleet('exec', 'front-1', 'panic', '--until', 'listening on port')
+        self.fleet('scale', '3')
+        self.wait_ready(3, 'front')
+        process.send_signal(signal.SIGTERM)
+        rest, errors = process.communicate(timeout=PATIENCE)
+        self.assertEqual((process.returncode, errors), (0, ''))
+        lines += [json.loads(line) for line in rest.splitlines()]
+
+        def shown(device, area):
+            return [line['message'] for line in lines if line.get('device') == device and line['area'] == area]
+        for device in ('front-0', 'front-1', 'front-2'):
+            self.assertTrue(any('listening on port 80' in text for text in shown(device, 'console')), shown(device, 'console'))
+            self.assertEqual(shown(device, 'event')[:1], ['added'])
+        self.assertTrue(any(line['level'] == 'error' and line['message'].startswith('panic: ') for line in lines))
+        self.assertRegex([line for line in lines if 'device' not in line][-1]['message'], '^3 devices ran for ')
+        self.assertNotEqual(self.run_fleet('up', '--demo', '--logs').returncode, 0)
+
     # ---- Files and mistakes ----
 
     def test_a_file_describes_the_fleet(self):
@@ -335,6 +361,40 @@ class FleetTest(unittest.TestCase):
                               capture_output=True, env=self.environment, timeout=60)
         report = json.loads(done.stdout)
         self.assertEqual((report['answered'], len(report['targets'])), (200, 20))
+
+    def test_a_running_device_is_saved_and_made_many(self):
+        self.up(1)
+        snapshot = os.path.join(self.runtime, 'lab.snap')
+        self.fleet('snapshot', 'lab-0', '-o', snapshot)
+        info = subprocess.run([ESPALIER, 'snapshot', 'info', snapshot], capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual(info.returncode, 0, info.stderr)
+        base = base_port(4)
+        self.assertEqual(self.fleet('clone', 'lab-0', '-n', '3', '--group', 'warm', '-p', f'{base}+:80'),
+                         'warm-0 to warm-2\n')
+        devices = self.wait_ready(4)
+        self.assertEqual(len({device['mac'] for device in devices}), 4)
+        self.assertEqual({device['ethernet_mac'] for device in devices}, {devices[0]['ethernet_mac']})
+        for n in range(3):
+            self.assertEqual(get(base + n)[0], 200)
+        self.assertRegex(self.fleet('ls'), r'lab=1 \(demo\), warm=3 \(clone of lab-0\)')
+        self.assertIn('there are two groups named warm', self.fleet('clone', 'lab-0', '--group', 'warm', code=2))
+        self.fleet('stop', 'lab-0')
+        self.assertIn('lab-0 is not running: stopped', self.fleet('snapshot', 'lab-0', '-o', snapshot, code=2))
+
+    def test_a_sweep_scales_one_fleet(self):
+        results = os.path.join(self.runtime, 'sweep')
+        done = subprocess.run([ESPALIER, 'load', 'sweep', '--demo', '-n', '1,3,4', '--rates', '20', '-d', '1', '--compare',
+                               'fleet', '--base-port', str(base_port(8)), '--out', results],
+                              env=self.environment, capture_output=True, timeout=PATIENCE, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        with open(os.path.join(results, 'sweep.json'), encoding='utf-8') as file:
+            rows = json.load(file)['rows']
+        self.assertEqual([(row['contestant'], row['devices']) for row in rows],
+                         [(name, count) for name in ('espalier', 'fleet') for count in (1, 3, 4)])
+        self.assertEqual([row['load']['answered'] for row in rows], [20] * 6)
+        with open(os.path.join(results, 'fleet.log'), encoding='utf-8') as file:
+            self.assertEqual(file.read().count(' devices ran for '), 1)  # one process, to its end
+        self.assertEqual(self.files(), [])
 
     def test_mistakes_are_one_line_before_anything_starts(self):
         file = os.path.join(self.runtime, 'fleet.toml')

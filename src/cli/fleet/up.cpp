@@ -11,16 +11,23 @@
 #include <csignal>
 #include <cstring>
 #include <ctime>
+#include <functional>
+#include <map>
 #include <mutex>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "base/event_loop.h"
+#include "base/log.h"
+#include "base/log_names.h"
 #include "cli/cli.h"
 #include "cli/exit_code.h"
 #include "fleet/api/routes.h"
 #include "fleet/api/to_json.h"
 #include "fleet/fleet.h"
 #include "fleet/home.h"
+#include "fleet/json_log.h"
 #include "fleet/replica.h"
 #include "host/init_process.h"
 #include "host/signal_watch.h"
@@ -32,8 +39,11 @@ namespace {
 using namespace espalier::fleet;
 using Wrong = std::unexpected<std::string>;
 
+// A line of the emulator's own.
+using Say = std::function<void(base::LogLevel level, std::string_view line)>;
+
 std::expected<std::vector<api::Endpoint>, std::string> endpoints_of(const UpOptions& options,
-                                                                    const FleetFiles& files) {
+                                                                    const FleetFiles& files, const Say& say) {
   std::vector<api::Endpoint> endpoints{{.path = files.socket}};
   for (const std::string& text : options.listen) {
     auto endpoint = api::parse_endpoint(text);
@@ -45,61 +55,110 @@ std::expected<std::vector<api::Endpoint>, std::string> endpoints_of(const UpOpti
       if (!token) return Wrong(token.error());
       endpoint->token = std::move(*token);
       if (const std::string warning = api::exposure_warning(*endpoint); !warning.empty())
-        fmt::print(stderr, "espalier: {}\n", warning);
+        say(base::LogLevel::kWarn, warning);
     }
     endpoints.push_back(std::move(*endpoint));
   }
   return endpoints;
 }
 
-// Takes events from the workers' threads, and prints them in the main one: a reader that does not keep up
-// must not make machines wait.
-class EventPrinter {
+// Takes lines from the workers' threads, and prints them in the main one: a reader that does not keep up must
+// not make machines wait.
+class Printer {
  public:
-  EventPrinter(base::EventLoop& loop, bool json) : loop_(loop), json_(json) {}
+  explicit Printer(base::EventLoop& loop) : loop_(loop) {}
 
-  void take(const Event& event) {
-    std::string line;
-    if (json_)
-      line = api::text_of(api::to_json(event)) + "\n";
-    else if (event.kind != Event::Kind::kAdded)
-      line = text_of(event);
+  // Any thread.
+  void put(std::string_view line) {
     const std::lock_guard lock(mutex_);
+    if (waiting_.size() + line.size() > kMost) {
+      ++dropped_;
+      return;
+    }
     waiting_ += line;
     loop_.wake();
   }
   void print() {
     std::string text;
+    std::uint64_t dropped = 0;
     {
       const std::lock_guard lock(mutex_);
       text.swap(waiting_);
+      dropped = std::exchange(dropped_, 0);
     }
     if (text.empty()) return;
     std::fwrite(text.data(), 1, text.size(), stdout);
     std::fflush(stdout);
+    if (dropped != 0)
+      fmt::print(stderr, "espalier: {} lines are lost: standard output was not read\n", dropped);
   }
 
  private:
-  static std::string text_of(const Event& event) {
-    const auto seconds = static_cast<std::time_t>(event.time);
-    std::tm local{};
-    localtime_r(&seconds, &local);
-    return fmt::format("{:02}:{:02}:{:02} {} {}{}{}\n", local.tm_hour, local.tm_min, local.tm_sec,
-                       event.device.empty() ? "fleet" : event.device, name_of(event.kind),
-                       event.detail.empty() ? "" : ": ", event.detail);
-  }
+  static constexpr std::size_t kMost = 16u << 20;  // bytes that may wait
 
   base::EventLoop& loop_;
-  const bool json_;
   std::mutex mutex_;
   std::string waiting_;
+  std::uint64_t dropped_ = 0;
+};
+
+std::string text_of(const Event& event) {
+  const auto seconds = static_cast<std::time_t>(event.time);
+  std::tm local{};
+  localtime_r(&seconds, &local);
+  return fmt::format("{:02}:{:02}:{:02} {} {}{}{}\n", local.tm_hour, local.tm_min, local.tm_sec,
+                     event.device.empty() ? "fleet" : event.device, name_of(event.kind),
+                     event.detail.empty() ? "" : ": ", event.detail);
+}
+
+// The consoles of all devices, as they come and go. A follower of events may not ask the fleet: that is for
+// the main thread.
+class ConsoleFollower {
+ public:
+  ConsoleFollower(Control& fleet, JsonLog& log) : fleet_(fleet), log_(log) {}
+
+  // Any thread; the main one is woken by what is printed of the event.
+  void take(const Event& event) {
+    if (event.kind != Event::Kind::kAdded && event.kind != Event::Kind::kRemoved) return;
+    const std::lock_guard lock(mutex_);
+    news_.push_back(event);
+  }
+  void follow() {
+    std::vector<Event> news;
+    {
+      const std::lock_guard lock(mutex_);
+      news.swap(news_);
+    }
+    for (const Event& event : news) {
+      if (event.kind == Event::Kind::kRemoved) {
+        following_.erase(event.device);
+        continue;
+      }
+      auto following =
+          fleet_.follow_logs(event.device, std::nullopt,
+                             [&log = log_, device = event.device](std::span<const std::uint8_t> bytes) {
+                               if (bytes.empty())
+                                 log.end_console(device);
+                               else
+                                 log.console(device, bytes);
+                             });
+      if (following) following_[event.device] = std::move(*following);
+    }
+  }
+
+ private:
+  Control& fleet_;
+  JsonLog& log_;
+  std::mutex mutex_;
+  std::vector<Event> news_;
+  std::map<std::string, Subscription> following_;
 };
 
 std::string summary_of(Fleet& fleet) {
   const FleetStats stats = fleet.stats();
   return fmt::format(
       "{} devices ran for {:.1f} s: {} million instructions, {:.1f} s of processor time, {} resets, {} "
-      "panics, {} restarts, {} MiB of memory\n",
+      "panics, {} restarts, {} MiB of memory",
       stats.devices.size(), static_cast<double>(stats.up_ns) / 1e9, stats.instructions / 1'000'000,
       static_cast<double>(stats.cpu_ns) / 1e9, stats.resets, stats.panics, stats.restarts,
       stats.resident_bytes >> 20);
@@ -149,11 +208,25 @@ int run(const UpOptions& options, const FleetSpec& spec, const FleetFiles& files
   host::reap_orphans();
   base::EventLoop loop;
   host::SignalWatch signals(loop);
-  auto endpoints = endpoints_of(options, files);
+  Printer printer(loop);
+  JsonLog log([&](std::string_view line) { printer.put(line); });
+  const bool json = options.log_format == "json";
+  const Say say = [&](base::LogLevel level, std::string_view line) {
+    if (json)
+      log.log({}, base::name_of(level), "general", line);
+    else
+      fmt::print(stderr, "espalier: {}\n", line);
+  };
+  Tell tell;
+  if (json)
+    tell = [&](std::string_view device, base::LogLevel level, base::LogArea area, std::string_view line) {
+      log.log(device, base::name_of(level), base::name_of(area), line);
+    };
+  auto endpoints = endpoints_of(options, files, say);
   if (!endpoints) return fail(endpoints.error());
   auto lock = FleetLock::take(files);
   if (!lock) return fail(lock.error());
-  auto fleet = Fleet::create(spec);
+  auto fleet = Fleet::create(spec, std::move(tell));
   if (!fleet) return fail(fleet.error());
   std::atomic<bool> down = false;
   (*fleet)->on_down([&] {
@@ -163,22 +236,33 @@ int run(const UpOptions& options, const FleetSpec& spec, const FleetFiles& files
   auto server = api::serve(**fleet, std::move(*endpoints));
   if (!server) return fail(server.error());
   for (const api::Endpoint& endpoint : (*server)->endpoints())
-    if (!endpoint.is_unix()) fmt::print(stderr, "espalier: the control API is at {}\n", endpoint.name());
+    if (!endpoint.is_unix())
+      say(base::LogLevel::kInfo, fmt::format("the control API is at {}", endpoint.name()));
   if (started >= 0)
     if (auto ok = leave_terminal(started, files); !ok) return fail(ok.error());
-  EventPrinter printer(loop, options.json);
-  Subscription events = (*fleet)->follow_events(0, [&](const Event& event) { printer.take(event); });
+  ConsoleFollower consoles(**fleet, log);
+  Subscription events = (*fleet)->follow_events(0, [&](const Event& event) {
+    if (options.logs) consoles.take(event);
+    if (json)
+      log.event(event);
+    else if (options.json)
+      printer.put(api::text_of(api::to_json(event)) + "\n");
+    else if (event.kind != Event::Kind::kAdded)
+      printer.put(text_of(event));
+  });
   while (!down && signals.signal() == 0) {
-    loop.poll(base::EventLoop::kForever);
+    consoles.follow();
     printer.print();
+    loop.poll(base::EventLoop::kForever);
   }
   (*fleet)->down();
   const std::string summary = summary_of(**fleet);
   server->reset();
-  events.reset();
+  if (!json) events.reset();  // people need not read that each device is stopped
   (*fleet)->shut_down();
+  events.reset();
+  say(base::LogLevel::kInfo, summary);
   printer.print();
-  fmt::print(stderr, "espalier: {}", summary);
   return kDone;
 }
 
@@ -228,7 +312,16 @@ void add_up_options(CLI::App& command, UpOptions& options) {
       .add_option("--token-file", options.token_file, "Its first line is what clients over TCP have to know")
       ->type_name("FILE");
   command.add_flag("-d,--detach", options.detach, "Return when the fleet is up, and leave it running");
-  command.add_flag("--json", options.json, "Print events as lines of JSON");
+  CLI::Option* json = command.add_flag("--json", options.json, "Print events as lines of JSON");
+  CLI::Option* format =
+      command
+          .add_option("--log-format", options.log_format,
+                      "json: print events and the emulator's messages as lines of JSON (default: text)")
+          ->type_name("text|json")
+          ->check(CLI::IsMember({"text", "json"}))
+          ->excludes(json);
+  command.add_flag("--logs", options.logs, "With --log-format json: the lines of all consoles, too")
+      ->needs(format);
 }
 
 namespace {
@@ -315,6 +408,7 @@ std::expected<FleetSpec, std::string> spec_of(const UpOptions& options) {
 }
 
 int up(const UpOptions& options) {
+  if (options.logs && options.log_format != "json") return fail("--logs needs --log-format json");
   const auto spec = spec_of(options);
   if (!spec) return fail(spec.error());
   if (auto ok = check_spec(*spec); !ok) return fail(ok.error());

@@ -34,7 +34,9 @@ struct UpOptions {
   std::vector<std::string> listen;  // where the control API is offered besides its socket
   std::string token_file;           // for TCP
   bool detach = false;
-  bool json = false;  // events as JSON lines
+  bool json = false;                // events as JSON lines
+  std::string log_format = "text";  // or json: everything as JSON lines (fleet/json_log.h)
+  bool logs = false;                // with json: the consoles' lines, too
 };
 
 void add_up_options(CLI::App& command, UpOptions& options);

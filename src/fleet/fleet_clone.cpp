@@ -36,7 +36,7 @@ Result<std::unique_ptr<Fleet::Group>> Fleet::clone_group(const MemberPtr& of, co
   const DevicePlan& source = *of->plan;
   GroupSpec spec = *source.group;
   spec.name = request.group.empty() ? source.name() + "-clones" : request.group;
-  spec.count = static_cast<unsigned>(std::min<std::size_t>(request.count, kMostOrdinals + 1));
+  spec.count = static_cast<unsigned>(std::min<std::size_t>(request.count, spec.most));
   spec.clone_of = source.name();
   spec.mac.reset();
   spec.ready.clear();  // what it says has been shown
@@ -57,9 +57,10 @@ Result<std::unique_ptr<Fleet::Group>> Fleet::clone_group(const MemberPtr& of, co
   if (!spec.ports.empty() && source.net == FleetNet::kNone)
     return error(Error::Kind::kInvalid, "ports: there is no network to publish ports of");
   if (auto ok = check_name(spec.name); !ok) return error(Error::Kind::kInvalid, "group: " + ok.error());
-  if (request.count == 0 || request.count > kMostOrdinals)
+  // A replica's clones have its numbers, too: those of other replicas are others.
+  if (request.count == 0 || request.count > spec.most)
     return error(Error::Kind::kInvalid,
-                 fmt::format("count: {} is not from 1 to {}", request.count, kMostOrdinals));
+                 fmt::format("count: {} is not from 1 to {}", request.count, spec.most));
   FleetSpec all = spec_;
   all.groups.clear();
   {
@@ -92,7 +93,8 @@ Result<std::vector<std::shared_ptr<const DevicePlan>>> Fleet::plans_of(const Gro
                                                                        std::size_t count) const {
   std::vector<std::shared_ptr<const DevicePlan>> plans;
   std::set<std::tuple<bool, std::string, unsigned>> ports;
-  for (unsigned ordinal = 0; ordinal < count; ++ordinal) {
+  const unsigned first = group.spec->first;
+  for (unsigned ordinal = first; ordinal < first + count; ++ordinal) {
     auto plan = plan_of(group, ordinal);
     if (!plan) return error(Error::Kind::kInvalid, plan.error());
     for (const net::Publish& port : (*plan)->ports)

@@ -370,7 +370,7 @@ class FleetTest(unittest.TestCase):
         self.assertEqual(info.returncode, 0, info.stderr)
         base = base_port(4)
         self.assertEqual(self.fleet('clone', 'lab-0', '-n', '3', '--group', 'warm', '-p', f'{base}+:80'),
-                         'warm-0 to warm-2\n')
+                         '3 devices in the new group warm\n')
         devices = self.wait_ready(4)
         self.assertEqual(len({device['mac'] for device in devices}), 4)
         self.assertEqual({device['ethernet_mac'] for device in devices}, {devices[0]['ethernet_mac']})

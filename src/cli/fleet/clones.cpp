@@ -31,8 +31,7 @@ int clone_device(const std::string& fleet, const CloneOptions& options) {
   if (!options.ports.empty()) wanted["ports"] = options.ports;
   const auto group = running->ask("POST", Running::device_target(options.device, "/clones"), wanted.dump());
   if (!group) return fail(group.error());
-  const std::string name = group->value("name", "");
-  fmt::print("{0}-0 to {0}-{1}\n", name, options.count - 1);
+  fmt::print("{} devices in the new group {}\n", options.count, group->value("name", ""));
   return kDone;
 }
 

@@ -200,6 +200,21 @@ void FlashStorage::program(std::uint32_t address, std::span<const std::uint8_t> 
                  });
 }
 
+void FlashStorage::put(std::uint32_t address, std::span<const std::uint8_t> data) {
+  for_each_piece(size(), address, data.size(),
+                 [&](std::uint32_t index, std::uint32_t in_page, std::size_t done, std::uint32_t n) {
+                   const std::uint8_t* old = page(index) + in_page;
+                   const std::uint8_t* with = data.data() + done;
+                   std::uint32_t first = 0;
+                   while (first < n && old[first] == with[first]) ++first;
+                   if (first == n) return;
+                   std::uint32_t last = n - 1;
+                   while (old[last] == with[last]) --last;
+                   std::memcpy(own_page(index) + in_page + first, with + first, last - first + 1);
+                   note_change(index * kFlashPageSize + in_page + first, last - first + 1);
+                 });
+}
+
 void FlashStorage::erase(std::uint32_t address, std::uint32_t length) {
   for_each_piece(size(), address, length,
                  [&](std::uint32_t index, std::uint32_t in_page, std::size_t, std::uint32_t n) {

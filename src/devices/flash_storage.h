@@ -103,6 +103,8 @@ class FlashStorage {
   void read(std::uint32_t address, std::span<std::uint8_t> out) const;
   // Clears bits, as programming a NOR flash does: each byte becomes the old one AND the new one.
   void program(std::uint32_t address, std::span<const std::uint8_t> data);
+  // Sets bytes to what no command does, but a power cut or a failing cell.
+  void put(std::uint32_t address, std::span<const std::uint8_t> data);
   // Sets `length` bytes to 0xff.
   void erase(std::uint32_t address, std::uint32_t length);
 

@@ -1,7 +1,10 @@
 #include "devices/spi_flash_chip.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "devices/spi_flash_sfdp.h"
 
@@ -154,6 +157,13 @@ void SpiFlashChip::settle() {
   if (!busy() || context_.events.now() < busy_until_) return;
   operation_ = Operation::kNone;
   write_enabled_ = false;
+  under_way_ = {};
+}
+
+// Before the storage is changed: what a power cut may leave of it.
+void SpiFlashChip::note(FlashOperation operation) {
+  under_way_ = std::move(operation);
+  storage_.read(under_way_.address, under_way_.before);
 }
 
 void SpiFlashChip::begin(Operation operation, Ticks duration) {
@@ -218,6 +228,7 @@ void SpiFlashChip::write_status(const Operands& operands) {
   const std::size_t most = operands.argument == 0 ? 2 : 1;
   if (operands.data.empty() || operands.data.size() > most) return;
   if ((!write_enabled_ && !volatile_only) || status_locked_) return;
+  status_before_ = stored_status_;
   for (std::size_t i = 0; i < operands.data.size(); ++i) {
     const std::size_t index = operands.argument + i;
     std::uint8_t value = operands.data[i] & kWritable[index];
@@ -249,10 +260,17 @@ void SpiFlashChip::program_page(const Operands& operands) {
   // Bytes beyond the page's end go to its beginning.
   const std::uint32_t at = operands.address % kProgramPage;
   const auto before_end = std::min<std::size_t>(operands.data.size(), kProgramPage - at);
+  const Ticks duration =
+      std::min(kProgramPageTime, kProgramFirstByteTime + (operands.data.size() - 1) * kProgramNextByteTime);
+  note({.kind = FlashOperation::Kind::kProgram,
+        .address = page,
+        .before = std::vector<std::uint8_t>(kProgramPage),
+        .first = at,
+        .count = static_cast<std::uint32_t>(operands.data.size()),
+        .duration = duration});
   storage_.program(page + at, operands.data.first(before_end));
   storage_.program(page, operands.data.subspan(before_end));
-  begin(Operation::kProgram, std::min(kProgramPageTime, kProgramFirstByteTime + (operands.data.size() - 1) *
-                                                                                    kProgramNextByteTime));
+  begin(Operation::kProgram, duration);
 }
 
 void SpiFlashChip::erase(const Operands& operands) {
@@ -260,15 +278,25 @@ void SpiFlashChip::erase(const Operands& operands) {
   const std::uint32_t address = operands.address - operands.address % length;
   if (is_protected(address, length)) return;
   context_.tracer.trace<TraceEvent::spi_flash_erase>(address, length);
+  const Ticks duration = length == kFlashSectorSize ? kEraseSectorTime : kEraseBlockTime;
+  note({.kind = FlashOperation::Kind::kErase,
+        .address = address,
+        .before = std::vector<std::uint8_t>(length),
+        .duration = duration});
   storage_.erase(address, length);
-  begin(Operation::kErase, length == kFlashSectorSize ? kEraseSectorTime : kEraseBlockTime);
+  begin(Operation::kErase, duration);
 }
 
 void SpiFlashChip::erase_chip(const Operands&) {
   if (is_protected(0, storage_.size())) return;
   context_.tracer.trace<TraceEvent::spi_flash_erase>(0, storage_.size());
+  const Ticks duration = storage_.pages() * kEraseBlockTime;
+  note({.kind = FlashOperation::Kind::kEraseChip,
+        .address = 0,
+        .before = std::vector<std::uint8_t>(storage_.size()),
+        .duration = duration});
   storage_.erase(0, storage_.size());
-  begin(Operation::kEraseChip, storage_.pages() * kEraseBlockTime);
+  begin(Operation::kEraseChip, duration);
 }
 
 void SpiFlashChip::power_down(const Operands&) {
@@ -333,6 +361,39 @@ void SpiFlashChip::load_status() {
   operation_ = Operation::kNone;
   busy_until_ = context_.events.now();
   suspended_ = Operation::kNone;
+  under_way_ = {};
+}
+
+std::string SpiFlashChip::cut_power(std::uint64_t seed) {
+  settle();
+  base::Random random(seed);
+  if (operation_ == Operation::kWriteStatus) {
+    for (std::size_t i = 0; i < stored_status_.size(); ++i) {
+      const std::uint8_t differs = stored_status_[i] ^ status_before_[i];
+      stored_status_[i] ^= static_cast<std::uint8_t>(differs & random.below(256));
+    }
+    return fmt::format("a write of the status registers was cut: they are {:02x} {:02x} {:02x}",
+                       stored_status_[0], stored_status_[1], stored_status_[2]);
+  }
+  const std::vector<std::uint8_t>& before = under_way_.before;
+  if (before.empty()) return {};
+  const Ticks rest = suspended_ != Operation::kNone ? suspended_rest_ : busy_until_ - context_.events.now();
+  const Ticks elapsed = under_way_.duration - std::min(rest, under_way_.duration);
+  std::vector<std::uint8_t> after(before.size());
+  storage_.read(under_way_.address, after);
+  const std::vector<std::uint8_t> left = interrupted(under_way_, after, elapsed, random);
+  storage_.put(under_way_.address, left);
+  std::size_t changed = 0, wanted = 0;
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    changed += static_cast<std::size_t>(std::popcount(static_cast<std::uint8_t>(before[i] ^ left[i])));
+    wanted += static_cast<std::size_t>(std::popcount(static_cast<std::uint8_t>(before[i] ^ after[i])));
+  }
+  const bool program = under_way_.kind == FlashOperation::Kind::kProgram;
+  return fmt::format(
+      "{} at {:#x} ({} bytes) was cut after {} of {} us: {} bits differ from before, {} would have",
+      program ? "a page program" : "an erase", under_way_.address + under_way_.first,
+      program ? under_way_.count : before.size(), elapsed / kTicksPerMicrosecond,
+      under_way_.duration / kTicksPerMicrosecond, changed, wanted);
 }
 
 void SpiFlashChip::power_cycle() {
@@ -347,8 +408,10 @@ void SpiFlashChip::power_cycle() {
 
 void SpiFlashChip::archive(base::Archive& ar) {
   ar.section("spi flash chip");
+  if (ar.is_saving()) settle();
   ar(stored_status_, status_, write_enabled_, volatile_write_enabled_, powered_down_, reset_enabled_,
-     status_locked_, operation_, busy_until_, suspended_, suspended_rest_);
+     status_locked_, operation_, busy_until_, suspended_, suspended_rest_, status_before_, under_way_.kind,
+     under_way_.address, under_way_.before, under_way_.first, under_way_.count, under_way_.duration);
 }
 
 }  // namespace espalier::devices

@@ -4,10 +4,12 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/archive.h"
 #include "devices/device.h"
+#include "devices/flash_power_cut.h"
 #include "devices/flash_storage.h"
 #include "devices/spi_slave.h"
 
@@ -17,10 +19,10 @@ namespace espalier::devices {
 // storage (1, 2, 4, 8 or 16 MiB: C8 40 14 to C8 40 18). Timing in virtual time: the data sheet's typical
 // values.
 //
-// What a power cut, a snapshot or a kill can leave behind: a page program or an erase changes the storage in
-// one step, when its command has been received, and the chip is busy afterwards for as long as it would take.
-// So at any moment each operation has either not happened or is complete, never half done, and it touches
-// nothing outside its page (256 bytes), sector or block.
+// A page program or an erase changes the storage in one step, when its command has been received, and the
+// chip is busy afterwards for as long as it would take. So a snapshot, or a kill of the emulator, finds each
+// operation not begun or complete. If the supply goes while it is busy, cut_power() leaves what a chip could
+// have left (flash_power_cut.h), within the operation's page (256 bytes), sector or block.
 //
 // Not modelled: security registers, the continuous read mode, wrapped reads.
 class SpiFlashChip : public SpiSlave {
@@ -38,6 +40,10 @@ class SpiFlashChip : public SpiSlave {
   // The three status registers as a read gives them: 0x05, 0x35, 0x15.
   std::uint8_t status(unsigned index);
 
+  // The supply goes, whatever the chip is doing. Power_cycle() has to follow. What was under way ends in a
+  // state that follows from the seed; the answer says which, in a part of a line: "a page program at 0x9100
+  // (64 bytes) was cut after 120 of 188 us: 31 bits differ from before, 80 would have". Empty: it was idle.
+  std::string cut_power(std::uint64_t seed);
   // Supply off and on: the chip is idle, volatile status bits are those that were written for good.
   void power_cycle();
   void archive(base::Archive& ar);
@@ -58,6 +64,7 @@ class SpiFlashChip : public SpiSlave {
 
   bool accepts(const Command& command);
   void settle();
+  void note(FlashOperation operation);
   bool busy() const { return operation_ != Operation::kNone; }
   void begin(Operation operation, base::Ticks duration);
   bool is_protected(std::uint32_t address, std::uint32_t length) const;
@@ -101,6 +108,10 @@ class SpiFlashChip : public SpiSlave {
   base::Ticks busy_until_ = 0;
   Operation suspended_ = Operation::kNone;
   base::Ticks suspended_rest_ = 0;
+  // What is undone in part if the supply goes: of the running or the suspended program or erase...
+  FlashOperation under_way_;
+  // ... and of the running status write.
+  std::array<std::uint8_t, 3> status_before_{};
 };
 
 }  // namespace espalier::devices

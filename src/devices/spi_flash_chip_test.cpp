@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <vector>
 
 namespace espalier::devices {
@@ -399,6 +400,96 @@ TEST_F(SpiFlash, ResetNeedsBothCommandsInARow) {
   send({0x99});
   EXPECT_EQ(status(), 0);
   EXPECT_EQ(status(0x35), 0);
+}
+
+TEST_F(SpiFlash, APowerCutLeavesNothingOfWhatIsOver) {
+  program(0x1000, {0x12, 0x34});
+  EXPECT_EQ(chip_->cut_power(1), "");
+  chip_->power_cycle();
+  EXPECT_THAT(contents(0x1000, 3), ElementsAre(0x12, 0x34, 0xff));
+}
+
+TEST_F(SpiFlash, APowerCutInAProgramStaysInItsPage) {
+  for (std::uint32_t at = 0x1000; at < 0x1100; at += 64) program(at, std::vector<std::uint8_t>(64, 0xf0));
+  send({0x06});
+  send_at(0x02, 0x10f0, std::vector<std::uint8_t>(32, 0x5a));  // comes round to 0x1000
+  clock_.time += 50 * kTicksPerMicrosecond;
+  EXPECT_THAT(chip_->cut_power(1),
+              testing::StartsWith("a page program at 0x10f0 (32 bytes) was cut after 50 of 107 us: "));
+  chip_->power_cycle();
+  EXPECT_EQ(status(), 0);
+  const auto page = contents(0x1000, 256);
+  unsigned fallen = 0;
+  for (std::size_t i = 0; i < page.size(); ++i) {
+    EXPECT_EQ(page[i] & ~0xf0, 0);
+    if (i >= 16 && i < 0xf0) {
+      EXPECT_EQ(page[i], 0xf0);
+    }
+    fallen += page[i] != 0xf0;
+  }
+  EXPECT_GT(fallen, 2u);
+  EXPECT_LT(fallen, 32u);
+  EXPECT_THAT(contents(0x0f00, 256), Each(0xff));
+  EXPECT_THAT(contents(0x1100, 256), Each(0xff));
+}
+
+TEST_F(SpiFlash, APowerCutInAnEraseStaysInItsSector) {
+  for (const std::uint32_t address : {0xfffu, 0x1000u, 0x1fffu, 0x2000u}) program(address, {0});
+  send({0x06});
+  send_at(0x20, 0x1234);
+  clock_.time += 20 * kTicksPerMillisecond;
+  EXPECT_THAT(chip_->cut_power(1),
+              testing::StartsWith("an erase at 0x1000 (4096 bytes) was cut after 20000 of 45000 us: "));
+  const auto sector = contents(0x1000, 0x1000);
+  EXPECT_NE(std::ranges::find_if(sector, [](auto byte) { return byte != 0 && byte != 0xff; }), sector.end());
+  EXPECT_THAT(contents(0xfff, 1), ElementsAre(0));
+  EXPECT_THAT(contents(0x2000, 1), ElementsAre(0));
+}
+
+// What is suspended is under way still.
+TEST_F(SpiFlash, APowerCutFindsASuspendedErase) {
+  program(0, {0});
+  send({0x06});
+  send_at(0xd8, 0);
+  clock_.time += 30 * kTicksPerMillisecond;
+  send({0x75});
+  clock_.time += 1000 * kTicksPerMillisecond;
+  EXPECT_THAT(chip_->cut_power(1),
+              testing::StartsWith("an erase at 0x0 (65536 bytes) was cut after 30000 of 150000 us"));
+}
+
+TEST_F(SpiFlash, APowerCutInAStatusWriteLeavesEachBitOldOrNew) {
+  write_status(0x31, {0x02});
+  std::set<std::uint8_t> seen;
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    write_status(0x01, {0x00, 0x02});
+    send({0x06});
+    send({0x01, 0x1c, 0x02});
+    EXPECT_THAT(chip_->cut_power(seed), testing::StartsWith("a write of the status registers was cut"));
+    chip_->power_cycle();
+    EXPECT_EQ(status() & ~0x1c, 0);
+    EXPECT_EQ(status(0x35), 2);
+    seen.insert(status());
+  }
+  EXPECT_EQ(seen.size(), 8u);
+}
+
+TEST_F(SpiFlash, APowerCutRepeatsAfterALoad) {
+  program(0, std::vector<std::uint8_t>(64, 0));
+  send({0x06});
+  send_at(0x20, 0);
+  auto out = base::Archive::saving();
+  chip_->archive(out);
+  clock_.time += 30 * kTicksPerMillisecond;
+  const std::string first = chip_->cut_power(9);
+  const auto left = contents(0, 4096);
+  storage_->put(0, std::vector<std::uint8_t>(4096, 0xff));  // as it was when the state was saved
+  SpiFlashChip other({events_, log_, tracer_}, *storage_);
+  auto in = base::Archive::loading(out.bytes());
+  other.archive(in);
+  ASSERT_TRUE(in.at_end());
+  EXPECT_EQ(other.cut_power(9), first);
+  EXPECT_EQ(contents(0, 4096), left);
 }
 
 TEST_F(SpiFlash, CommandsOnFourLinesAreNotForIt) {

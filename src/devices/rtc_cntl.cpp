@@ -199,6 +199,10 @@ void RtcCntl::set_brown_out(bool low) {
   update_brown_out();
 }
 
+bool RtcCntl::detects_brown_out() const {
+  return get(RTC_CNTL_BROWN_OUT_REG) & RTC_CNTL_BROWN_OUT_ENA;
+}
+
 void RtcCntl::settle() {
   if (latch_timer_.armed() && latch_due_ <= events().now()) {
     latch_timer_.cancel();

@@ -85,6 +85,8 @@ class RtcCntl final : public RegisterBlock {
   void set_flash_boot(bool flash_boot);
   // Supply below the brown-out threshold, or above it again.
   void set_brown_out(bool low);
+  // Whether the firmware has enabled the detector.
+  bool detects_brown_out() const;
 
   bool asleep() const { return sleep_ != Sleep::kAwake; }
   std::uint32_t wake_cause() const;

@@ -216,6 +216,21 @@ void Machine::carry_out_resets() {
   }
 }
 
+std::string Machine::power_cycle(std::uint64_t seed) {
+  std::string left = chip_->flash_chip.cut_power(seed);
+  pending_resets_.clear();
+  resets_ = 0;
+  for (auto& registers : external_registers_) registers.clear();
+  memory_.clear();
+  chip_->reset(ResetScope::kSystem, ResetCause::kPowerOn);
+  chip_->power_on();
+  windows_->refresh_all();
+  for (unsigned cpu = 0; cpu < cores_.size(); ++cpu) reset_core(cpu);
+  update_core_gates();
+  set_cpu_frequency(chip_->clocks().cpu_hz);
+  return left;
+}
+
 void Machine::reset_core(unsigned cpu) {
   tracer_.trace<base::TraceEvent::cpu_reset>(cpu, chip_->reset_vector(cpu));
   cores_[cpu]->reset(chip_->reset_vector(cpu));

@@ -85,9 +85,13 @@ class Machine final : private xtensa::Environment {
   Progress run_round();
   // Idle, realtime: host nanoseconds until the next timer; ~0 without one.
   std::uint64_t idle_ns() { return scheduler_.idle_ns(); }
-  // Idle, warp: jumps to the next timer, not beyond `latest`. False without one: only the outside can wake the
-  // machine.
+  // Idle, warp: jumps to the next timer, not beyond `latest`. False without one: only the outside can wake
+  // the machine.
   bool skip_idle(base::Ticks latest = base::kNever) { return scheduler_.skip_idle(latest); }
+
+  // No round goes on once instructions() has reached this: exactly there, but for a function of the mask ROM
+  // that counts for many. kNoLimit: any number.
+  void limit_instructions(std::uint64_t limit) { scheduler_.limit_instructions(limit); }
 
   // Ends run_round() at the next instruction and stops the machine.
   void stop(Halt reason);
@@ -120,6 +124,11 @@ class Machine final : private xtensa::Environment {
   void request_reset(devices::ResetScope scope, devices::ResetCause cause);
   // Carries out what has been asked for, without a turn. Between turns only.
   void carry_out_resets();
+  // The supply goes, and comes back: registers, RAM and RTC memory are as when the machine was made. Flash
+  // holds what its chip has left of what it was doing; the answer says what that is
+  // (SpiFlashChip::cut_power()). No reset is told of. Between rounds only.
+  std::string power_cycle(std::uint64_t seed);
+
   // Called before each reset of the chip, or of the PRO CPU, is carried out; not for APP_CPU alone.
   void on_reset(std::function<void(devices::ResetCause)> observer) { on_reset_ = std::move(observer); }
 
@@ -133,7 +142,7 @@ class Machine final : private xtensa::Environment {
   // The whole state: guest memory, what has changed of the flash, cores, devices, time. Not the ROM, the
   // flash image and the options, which a machine that loads it has to be created with again. Between rounds
   // only.
-  static constexpr std::uint32_t kStateVersion = 2;  // one more whenever anything's archive() changes
+  static constexpr std::uint32_t kStateVersion = 3;  // one more whenever anything's archive() changes
   std::vector<std::uint8_t> save();
   // Takes a state over. An error is the rest of a line ("is damaged: ..."); after one that says that the
   // state does not fit this machine is good for nothing but to be destroyed, after any other it is as it was.

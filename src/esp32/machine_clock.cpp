@@ -15,6 +15,24 @@ MachineClock::MachineClock(ClockMode mode, HostClock host)
 
 std::uint64_t MachineClock::host_ns() const {
   if (held_ns_) return *held_ns_;
+  const std::uint64_t plain = plain_host_ns();
+  if (skewed_since_ns_ == 0) return plain;
+  return skewed_from_ns_ + static_cast<std::uint64_t>(static_cast<double>(plain - skewed_since_ns_) * pace_);
+}
+
+void MachineClock::set_skew(double ppm) {
+  // Held, it goes on from there when it is released.
+  skewed_from_ns_ = host_ns();
+  skewed_since_ns_ = plain_host_ns();
+  pace_ = 1 + ppm / 1e6;
+}
+
+std::uint64_t MachineClock::host_span(Ticks ticks) const {
+  const std::uint64_t ns = base::ns_from_ticks(ticks);
+  return pace_ == 1 ? ns : static_cast<std::uint64_t>(static_cast<double>(ns) / pace_);
+}
+
+std::uint64_t MachineClock::plain_host_ns() const {
   if (host_clock_) return host_clock_();
   timespec ts;
   clock_gettime(CLOCK_MONOTONIC, &ts);

@@ -50,6 +50,12 @@ class MachineClock final : public base::TimeSource {
   void hold();
   void release();
 
+  // Realtime: from now on virtual time runs so many millionths faster than the host's clock, -900,000 at
+  // least.
+  void set_skew(double ppm);
+  // So much virtual time as host time (ns).
+  std::uint64_t host_span(base::Ticks ticks) const;
+
   // The CPU clock, 80 MHz..240 MHz or the crystal's 40 MHz and its divisions; must divide 480 MHz.
   void set_cpu_frequency(std::uint32_t hz);
   std::uint32_t cpu_frequency() const { return hz_; }
@@ -63,10 +69,15 @@ class MachineClock final : public base::TimeSource {
   void archive(base::Archive& ar);
 
  private:
-  std::uint64_t host_ns() const;
+  std::uint64_t plain_host_ns() const;
+  std::uint64_t host_ns() const;  // with the skew
 
   ClockMode mode_;
   HostClock host_clock_;
+  // The host's clock with its skew was skewed_from_ns_ when it was skewed_since_ns_.
+  double pace_ = 1;
+  std::uint64_t skewed_since_ns_ = 0;
+  std::uint64_t skewed_from_ns_ = 0;
   std::optional<std::uint64_t> held_ns_;  // the host's time when it was held
   std::uint64_t host_origin_ns_ = 0;
   base::Ticks time_ = 0;  // last time given; in warp while a core runs, its time at `instructions_`

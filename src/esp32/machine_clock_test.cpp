@@ -72,6 +72,30 @@ TEST(MachineClock, HeldTimeStandsStillAndGoesOnWhereItWas) {
   EXPECT_EQ(clock.now(), 2 * base::kTicksPerMillisecond);
 }
 
+TEST(MachineClock, ASkewedClockRunsFastOrSlowFromThenOn) {
+  std::uint64_t host = 5'000'000;
+  MachineClock clock(ClockMode::kRealtime, [&host] { return host; });
+  host += 10'000'000;
+  clock.set_skew(100'000);
+  EXPECT_EQ(clock.now(), 10 * base::kTicksPerMillisecond) << "it does not jump";
+  host += 10'000'000;
+  EXPECT_EQ(clock.now(), 21 * base::kTicksPerMillisecond);
+  EXPECT_EQ(clock.host_span(11 * base::kTicksPerMillisecond), 10'000'000u);
+  clock.set_skew(-500'000);
+  host += 10'000'000;
+  EXPECT_EQ(clock.now(), 26 * base::kTicksPerMillisecond);
+  clock.hold();
+  host += 10'000'000;
+  clock.set_skew(0);
+  host += 10'000'000;
+  EXPECT_EQ(clock.now(), 26 * base::kTicksPerMillisecond);
+  clock.release();
+  EXPECT_EQ(clock.now(), 26 * base::kTicksPerMillisecond);
+  host += 10'000'000;
+  EXPECT_EQ(clock.now(), 36 * base::kTicksPerMillisecond);
+  EXPECT_EQ(clock.host_span(base::kTicksPerMillisecond), 1'000'000u);
+}
+
 TEST(MachineClock, ALoadedClockGoesOnFromItsTime) {
   MachineClock saved(ClockMode::kWarp);
   saved.advance_to(480'000'000);

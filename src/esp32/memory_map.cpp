@@ -1,5 +1,6 @@
 #include "esp32/memory_map.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -519,6 +520,16 @@ std::uint8_t* MemoryMap::writable_psram(std::uint32_t offset, std::uint32_t size
        at = (at / kPage + 1) * kPage)
     if (shared(at)) own(at / kPage);
   return ram_.data() + kPsramOffset + offset;
+}
+
+void MemoryMap::clear() {
+  for (std::uint32_t page = 0; page < shared_.size(); ++page)
+    if (shared_[page] && !is_zero(origin_->data() + std::size_t{page} * kPage, kPage)) own(page);
+  check(fallocate(ram_.fd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+                  static_cast<off_t>(ram_.size())) == 0,
+        "clearing guest memory");
+  for (const Segment& s : segments_)
+    if (s.straight) stored(s.address, s.size);
 }
 
 void MemoryMap::archive(base::Archive& ar) {

@@ -154,6 +154,8 @@ class MemoryMap {
   std::span<const std::uint8_t> psram() const;
   // `size` bytes of it from `offset`, within it, that are about to be written.
   std::uint8_t* writable_psram(std::uint32_t offset, std::uint32_t size);
+  // Zeros everywhere in RAM, as where no machine has run yet.
+  void clear();
   // All of internal RAM, RTC memory and PSRAM.
   void archive(base::Archive& ar);
   // The same as pages that other maps may begin with.

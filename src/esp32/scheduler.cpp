@@ -103,6 +103,12 @@ Ticks Scheduler::turn_length(bool both) {
   return clock_.held_back() ? kCyclesBoth : kCyclesAlone;
 }
 
+std::uint64_t Scheduler::instructions_left() const {
+  if (instruction_limit_ == kNoLimit) return kNoLimit;
+  const std::uint64_t done = cores_[0]->instructions() + cores_[1]->instructions();
+  return instruction_limit_ > done ? instruction_limit_ - done : 0;
+}
+
 bool Scheduler::round() {
   interrupted_ = false;
   const bool realtime = clock_.mode() == ClockMode::kRealtime;
@@ -160,8 +166,13 @@ void Scheduler::run_core(xtensa::Core& core, Ticks start, Ticks& end, bool first
     const Ticks until = std::min(slice_end_, end);
     const Ticks per_cycle = clock_.ticks_per_cycle();
     const Ticks span = until > local ? until - local : 0;
+    const std::uint64_t left = instructions_left();
+    if (left == 0) {
+      interrupted_ = true;
+      break;
+    }
     clock_.begin_run(core, local);
-    const std::uint64_t budget = std::max<Ticks>(1, (span + per_cycle - 1) / per_cycle);
+    const std::uint64_t budget = std::min(left, std::max<Ticks>(1, (span + per_cycle - 1) / per_cycle));
     const xtensa::Stop stop = run_and_probe(core, budget, both);
     const Ticks reached = clock_.end_run();
     if (clock_.mode() == ClockMode::kRealtime) break;
@@ -276,7 +287,7 @@ std::uint64_t Scheduler::idle_ns() {
   const Ticks next = events_.next_deadline();
   if (next == kNever) return ~std::uint64_t{0};
   const Ticks now = clock_.now();
-  return next <= now ? 0 : base::ns_from_ticks(next - now) + 1;
+  return next <= now ? 0 : clock_.host_span(next - now) + 1;
 }
 
 void Scheduler::woken(const xtensa::Core& core) {

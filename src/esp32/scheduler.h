@@ -32,8 +32,8 @@ class Scheduler {
   // One turn of each runnable core, after the timers due. Returns false if no core can run before the next
   // timer or outside event; then, in warp, skip_idle() may follow.
   bool round();
-  // Warp: jumps to the next timer and fires it, or, if that comes later, to `latest`. False if no timer is armed
-  // at all.
+  // Warp: jumps to the next timer and fires it, or, if that comes later, to `latest`. False if no timer is
+  // armed at all.
   bool skip_idle(base::Ticks latest = base::kNever);
   // Realtime: host nanoseconds until the next timer (0 if due); kNever as ~0 if none is armed.
   std::uint64_t idle_ns();
@@ -43,6 +43,10 @@ class Scheduler {
   void woken(const xtensa::Core& core);
   // Ends the present round as soon as the running instruction is done: a reset or a stop has been asked for.
   void interrupt_round();
+
+  // No round goes on once both cores together have executed so many instructions.
+  static constexpr std::uint64_t kNoLimit = ~std::uint64_t{0};
+  void limit_instructions(std::uint64_t limit) { instruction_limit_ = limit; }
 
   // What it knows of spinning cores: turns depend on it. Between rounds.
   void archive(base::Archive& ar);
@@ -61,6 +65,7 @@ class Scheduler {
 
  private:
   base::Ticks turn_length(bool both);
+  std::uint64_t instructions_left() const;
   base::Ticks limit(base::Ticks from, base::Ticks cycles) const;
   void run_core(xtensa::Core& core, base::Ticks start, base::Ticks& end, bool first, bool both);
 
@@ -91,6 +96,7 @@ class Scheduler {
   bool woken_ = false;             // it was alone and has woken the other
   base::Ticks first_reached_ = 0;  // in this round, by the core whose turn came first
   bool interrupted_ = false;
+  std::uint64_t instruction_limit_ = kNoLimit;
   std::array<Spin, 2> spins_{};
   std::vector<std::pair<const void*, TurnObserver>> turn_ended_;
   bool collecting_ = false;

@@ -121,7 +121,7 @@ void PsramChip::read(std::uint32_t address, std::span<std::uint8_t> out) const {
 
 void PsramChip::write(std::uint32_t address, std::span<const std::uint8_t> data) {
   for (const std::uint8_t byte : data) {
-    *contents_.writable(address, 1) = byte;
+    if (std::uint8_t* const at = contents_.writable(address, 1)) *at = byte;
     if (++address == contents_.bytes.size()) address = 0;
   }
 }

@@ -167,6 +167,11 @@ Machine::Progress Machine::run_round() {
     return halt_ ? Progress::kStopped : Progress::kRan;  // whoever drives the machine may want to stop here
   }
   const bool ran = scheduler_.round();
+  if (memory_.exhausted())
+    stop({Halt::Kind::kHostMemory,
+          "the host has no room for more of the guest's memory: raise vm.max_map_count, or run fewer "
+          "machines in "
+          "one process"});
   debug_.deliver();
   if (halt_) return Progress::kStopped;
   return ran || !pending_resets_.empty() ? Progress::kRan : Progress::kIdle;

@@ -62,7 +62,7 @@ struct MachineOptions {
 
 // Why a machine has stopped for good.
 struct Halt {
-  enum class Kind : std::uint8_t { kMissingRomFunction, kResetLimit, kRequested };
+  enum class Kind : std::uint8_t { kMissingRomFunction, kResetLimit, kHostMemory, kRequested };
   Kind kind;
   std::string message;  // one line
 };

@@ -167,6 +167,7 @@ MemoryMap::MemoryMap(std::shared_ptr<const RomPages> rom, std::uint32_t psram_si
     refresh(cpu, kRomCode, kRomCodeSize + kSram0Size + kSram1Size + kRtcFastSize, true);
     refresh(cpu, kRtcSlow, kRtcSlowSize, true);
   }
+  check(!exhausted_, "mapping guest memory");
 }
 
 MemoryMap::~MemoryMap() = default;
@@ -175,13 +176,15 @@ xtensa::MemoryView MemoryMap::view(unsigned cpu) const {
   return {views_[cpu]->base, views_[cpu]->attributes};
 }
 
-void MemoryMap::map_fixed(unsigned cpu, std::uint32_t address, std::size_t size, int fd, std::int64_t offset,
+// False: the host has no room for it, and nobody may access what is there.
+bool MemoryMap::map_fixed(unsigned cpu, std::uint32_t address, std::size_t size, int fd, std::int64_t offset,
                           bool writable) {
   std::uint8_t* at = views_[cpu]->base + address;
   const void* result =
       fd < 0 ? mmap(at, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0)
              : mmap(at, size, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED | MAP_FIXED, fd, offset);
-  check(result != MAP_FAILED, "mapping guest memory");
+  exhausted_ = exhausted_ || result == MAP_FAILED;
+  return result != MAP_FAILED;
 }
 
 // Shows RAM from `offset`, each piece of it as long as it is the origin's or this map's own.
@@ -211,16 +214,17 @@ bool MemoryMap::show(unsigned cpu, std::uint32_t address, bool store) {
     View::Shown& shown = views_[cpu]->flash_page(address);
     if (store || shown.mapped || shown.fd < 0 || !views_[cpu]->window_on(address)) return false;
     const WindowPart part = window_part(address);
-    map_fixed(cpu, part.begin, part.size, shown.fd, shown.offset + part.begin % kFlashPage, false);
+    const auto map = [&] {
+      return map_fixed(cpu, part.begin, part.size, shown.fd, shown.offset + part.begin % kFlashPage, false);
+    };
+    if (!map() && !(own_all() && map())) return false;
     shown.mapped = true;
     refresh(cpu, part.begin, part.size, true);
     return true;
   }
   if (!store || shared_.empty()) return false;
   const auto offset = ram_offset_at(cpu, address);
-  if (!offset || !shared(*offset)) return false;
-  own(*offset / kPage);
-  return true;
+  return offset && shared(*offset) && own(*offset / kPage);
 }
 
 std::optional<std::uint32_t> MemoryMap::ram_offset_at(unsigned cpu, std::uint32_t address) const {
@@ -233,33 +237,78 @@ std::optional<std::uint32_t> MemoryMap::ram_offset_at(unsigned cpu, std::uint32_
   return s ? std::optional(ram_offset(*s, address)) : std::nullopt;
 }
 
-// Gives a page of RAM that is the origin's a copy of this map's own, wherever it is shown.
-void MemoryMap::own(std::uint32_t page) {
+// Gives a page of RAM that is the origin's a copy of this map's own, wherever it is shown. False: the host
+// has no room for it.
+bool MemoryMap::own(std::uint32_t page) {
   // Two at a time: a process may have only so many mappings, and neighbours are mostly written soon after.
   // Each piece of RAM has an even number of pages.
   constexpr std::uint32_t kUnit = 2 * kPage;
   const std::uint32_t at = page * kPage / kUnit * kUnit;
-  const std::uint8_t* const from = origin_->data() + at;
-  // Zeros are there already.
-  if (!is_zero(from, kUnit)) check(pwrite(ram_.fd(), from, kUnit, at) == kUnit, "copying guest memory");
+  if (!copy_from_origin(at, kUnit)) return false;
+  if (mmap(ram_.data() + at, kUnit, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, ram_.fd(), at) ==
+      MAP_FAILED)
+    return own_all();
   shared_[at / kPage] = shared_[at / kPage + 1] = false;
-  check(mmap(ram_.data() + at, kUnit, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, ram_.fd(), at) !=
-            MAP_FAILED,
-        "mapping guest memory");
   const auto map_again = [&](unsigned cpu, std::uint32_t address) {
-    map_fixed(cpu, address, kUnit, ram_.fd(), at, true);
-    refresh(cpu, address, kUnit, true);
+    return !exhausted_ && map_fixed(cpu, address, kUnit, ram_.fd(), at, true) &&
+           (refresh(cpu, address, kUnit, true), !exhausted_);
   };
   for (unsigned cpu = 0; cpu < views_.size(); ++cpu) {
     for (const Segment& alias : segments_)
-      if (alias.straight && at - alias.offset < alias.size)
-        map_again(cpu, alias.address + (at - alias.offset));
+      if (alias.straight && at - alias.offset < alias.size &&
+          !map_again(cpu, alias.address + (at - alias.offset)))
+        return own_all();
     if (at < kPsramOffset) continue;
     const auto& windows = views_[cpu]->psram;
     for (std::uint32_t i = 0; i < windows.size(); ++i)
-      if (windows[i] != View::kNoPsram && at - kPsramOffset - windows[i] < kPsramPage)
-        map_again(cpu, kPsramBase + i * kPsramPage + (at - kPsramOffset - windows[i]));
+      if (windows[i] != View::kNoPsram && at - kPsramOffset - windows[i] < kPsramPage &&
+          !map_again(cpu, kPsramBase + i * kPsramPage + (at - kPsramOffset - windows[i])))
+        return own_all();
   }
+  return true;
+}
+
+// The process has all the mappings that it may have: one for all of RAM takes the place of many.
+bool MemoryMap::own_all() {
+  if (shared_.empty()) return false;
+  exhausted_ = false;
+  for (std::uint32_t at = 0; at < ram_.size(); at += kPage)
+    if (shared(at) && !copy_from_origin(at, kPage)) return false;
+  exhausted_ = mmap(ram_.data(), ram_.size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, ram_.fd(), 0) ==
+               MAP_FAILED;
+  if (exhausted_) return false;
+  shared_.assign(shared_.size(), false);
+  for (unsigned cpu = 0; cpu < views_.size(); ++cpu) {
+    // What is one mapping of the host's has to be replaced in one go: to cut it would take another one.
+    Segment run{};
+    const auto map_run = [&] {
+      if (run.size != 0 && !exhausted_ && map_fixed(cpu, run.address, run.size, ram_.fd(), run.offset, true))
+        refresh(cpu, run.address, run.size, true);
+    };
+    const auto add = [&](std::uint32_t address, std::uint32_t offset, std::uint32_t size) {
+      if (address - run.address != run.size || offset - run.offset != run.size) {
+        map_run();
+        run = {.address = address, .size = 0, .offset = offset};
+      }
+      run.size += size;
+    };
+    for (const Segment& s : segments_)
+      if (s.straight) add(s.address, s.offset, s.size);
+    const auto& windows = views_[cpu]->psram;
+    for (std::uint32_t i = 0; i < windows.size(); ++i)
+      if (windows[i] != View::kNoPsram)
+        add(kPsramBase + i * kPsramPage, kPsramOffset + windows[i], kPsramPage);
+    map_run();
+  }
+  return !exhausted_;
+}
+
+bool MemoryMap::copy_from_origin(std::uint32_t at, std::uint32_t size) {
+  const std::uint8_t* const from = origin_->data() + at;
+  // Zeros are there already.
+  if (!is_zero(from, size) && pwrite(ram_.fd(), from, size, at) != static_cast<ssize_t>(size))
+    exhausted_ = true;
+  return !exhausted_;
 }
 
 void MemoryMap::map_psram(unsigned cpu, std::uint32_t address, bool present, std::uint32_t psram_offset) {
@@ -388,12 +437,17 @@ const std::uint8_t* MemoryMap::peek(unsigned cpu, std::uint32_t address) {
 void MemoryMap::refresh(unsigned cpu, std::uint32_t address, std::uint32_t size, bool mapped) {
   View& view = *views_[cpu];
   const std::uint32_t last = (address + (size - 1)) >> 12;
+  // What lies there may be another's: only the slow path, which asks nobody, goes on until the machine stops.
+  if (exhausted_) std::memset(view.attributes + (address >> 12), 0, last - (address >> 12) + 1);
+  if (exhausted_) return;
   std::uint32_t run = 0, length = 0;  // pages that need another protection
   int protection = 0;
   const auto protect = [&] {
     if (length == 0) return;
-    check(mprotect(view.base + std::size_t{run} * kPage, std::size_t{length} * kPage, protection) == 0,
-          "protecting guest memory");
+    if (mprotect(view.base + std::size_t{run} * kPage, std::size_t{length} * kPage, protection) != 0) {
+      exhausted_ = true;
+      std::memset(view.attributes + run, 0, length);
+    }
     length = 0;
   };
   for (std::uint32_t page = address >> 12; page <= last; ++page) {
@@ -458,6 +512,8 @@ std::uint8_t* MemoryMap::writable(unsigned cpu, std::uint32_t address, std::uint
   if (first == nullptr || plain(cpu, last) != first + (size - 1)) return nullptr;
   if (!shared_.empty()) {
     for (std::uint32_t page = address >> 12; page <= last >> 12; ++page) show(cpu, page << 12, true);
+    for (std::uint32_t at = address; at <= last; at = (at | (kPage - 1)) + 1)
+      if (shared(*ram_offset_at(cpu, at))) return nullptr;
   }
   return ram_.data() + (first - ram_.data());
 }
@@ -518,7 +574,7 @@ std::span<const std::uint8_t> MemoryMap::psram() const {
 std::uint8_t* MemoryMap::writable_psram(std::uint32_t offset, std::uint32_t size) {
   for (std::uint32_t at = kPsramOffset + offset; at < kPsramOffset + offset + size;
        at = (at / kPage + 1) * kPage)
-    if (shared(at)) own(at / kPage);
+    if (shared(at) && !own(at / kPage)) return nullptr;
   return ram_.data() + kPsramOffset + offset;
 }
 
@@ -536,7 +592,7 @@ void MemoryMap::archive(base::Archive& ar) {
   ar.section("ram");
   if (!ar.is_saving())
     for (std::uint32_t page = 0; page < shared_.size(); ++page)
-      if (shared_[page]) own(page);
+      if (shared_[page]) check(own(page), "copying guest memory");
   ar.bytes({ram_.data(), ram_.size()});
 }
 

@@ -152,7 +152,7 @@ class MemoryMap {
 
   // External RAM's contents, for the chip on the SPI bus that answers to commands; empty where there is none.
   std::span<const std::uint8_t> psram() const;
-  // `size` bytes of it from `offset`, within it, that are about to be written.
+  // `size` bytes of it from `offset`, within it, that are about to be written; nullptr where exhausted().
   std::uint8_t* writable_psram(std::uint32_t offset, std::uint32_t size);
   // Zeros everywhere in RAM, as where no machine has run yet.
   void clear();
@@ -160,6 +160,9 @@ class MemoryMap {
   void archive(base::Archive& ar);
   // The same as pages that other maps may begin with.
   std::shared_ptr<const SharedPages> snapshot() const;
+  // The host has no room left for what the guest needs (memory, or mappings of the process: its limit is
+  // vm.max_map_count). From then on accesses may fail, and the machine has to stop.
+  bool exhausted() const { return exhausted_; }
   // Bytes of RAM in all, and how many of them are not the origin's any more.
   static std::size_t ram_size(std::uint32_t psram_size);
   std::size_t own_ram() const;
@@ -175,12 +178,14 @@ class MemoryMap {
   };
   const Segment* segment_at(std::uint32_t address) const;
   std::uint32_t ram_offset(const Segment& segment, std::uint32_t address) const;
-  void map_fixed(unsigned cpu, std::uint32_t address, std::size_t size, int fd, std::int64_t offset,
+  bool map_fixed(unsigned cpu, std::uint32_t address, std::size_t size, int fd, std::int64_t offset,
                  bool writable);
   void map_ram(unsigned cpu, std::uint32_t address, std::uint32_t offset, std::uint32_t size);
   std::optional<std::uint32_t> ram_offset_at(unsigned cpu, std::uint32_t address) const;
   bool shared(std::uint32_t offset) const { return !shared_.empty() && shared_[offset / 4096]; }
-  void own(std::uint32_t page);
+  bool own(std::uint32_t page);
+  bool own_all();
+  bool copy_from_origin(std::uint32_t at, std::uint32_t size);
   void refresh(unsigned cpu, std::uint32_t address, std::uint32_t size, bool mapped = false);
   std::uint8_t attributes_of(unsigned cpu, std::uint32_t page) const;
   bool watched(std::uint32_t page, bool WatchedRange::*access) const;
@@ -190,6 +195,7 @@ class MemoryMap {
   SharedPages ram_;  // its mapping shows all RAM, also what is the origin's still
   std::shared_ptr<const SharedPages> origin_;
   std::vector<bool> shared_;  // by page of ram_: the origin's; empty without one
+  bool exhausted_ = false;
   Invalidate invalidate_;
   std::vector<Segment> segments_;
   std::vector<WatchedRange> watched_;

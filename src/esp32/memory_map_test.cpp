@@ -2,9 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <array>
 #include <cstring>
+#include <fstream>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -224,6 +226,63 @@ class ClonedMapTest : public MemoryMapTest {
   std::optional<MemoryMap> clone_;
   std::optional<SystemBus> bus_of_clone_;
 };
+
+// Takes all the mappings that this process may still have.
+class AllMappings {
+ public:
+  AllMappings() {
+    std::ifstream("/proc/sys/vm/max_map_count") >> limit_;
+    if (!few_enough()) return;
+    size_ = 2 * limit_ * kPage;
+    at_ = static_cast<std::uint8_t*>(
+        mmap(nullptr, size_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+    for (std::size_t page = 0; page < 2 * limit_; page += 2)
+      if (mprotect(at_ + page * kPage, kPage, PROT_READ) != 0) break;
+  }
+  ~AllMappings() {
+    if (size_ != 0) munmap(at_, size_);
+  }
+  bool few_enough() const { return limit_ != 0 && limit_ <= 300'000; }
+
+ private:
+  static constexpr std::size_t kPage = 4096;
+  std::size_t limit_ = 0, size_ = 0;
+  std::uint8_t* at_ = nullptr;
+};
+
+TEST_F(ClonedMapTest, WithoutRoomForMoreMappingsAllOfItsRamBecomesItsOwn) {
+  {
+    const AllMappings all;
+    if (!all.few_enough()) GTEST_SKIP() << "this process may have too many mappings to use them all up";
+    store_in_clone(0, 0x3ffb0000, 0x55555555);
+  }
+  EXPECT_FALSE(clone_->exhausted());
+  EXPECT_EQ(clone_->own_ram(), MemoryMap::ram_size(2 * kMiB));
+  store_in_clone(1, 0x3ffe0000, 0x66666666);
+  for (const unsigned cpu : {0u, 1u}) {
+    std::uint32_t seen = 0;
+    std::memcpy(&seen, clone_->view(cpu).base + 0x3ffb0000, 4);
+    EXPECT_EQ(seen, 0x55555555u);
+    EXPECT_EQ(clones(cpu, 0x3ffe0000), 0x66666666u);
+    EXPECT_EQ(clones(cpu, 0x40080000), 0x33333333u);
+  }
+  EXPECT_EQ(clones(0, 0x3f804000), 0x44444444u);
+  EXPECT_EQ(load(0, 0x3ffb0000), 0x11111111u) << "the others' is left alone";
+}
+
+TEST_F(ClonedMapTest, WithoutRoomForMoreMappingsItSaysSoAndTheProcessGoesOn) {
+  const SharedPages flash("flash", 64 * kKiB);
+  clone_->map_flash(0, 0x3f400000, {flash.fd(), 0});
+  {
+    const AllMappings all;
+    if (!all.few_enough()) GTEST_SKIP() << "this process may have too many mappings to use them all up";
+    EXPECT_FALSE(clone_->show(0, 0x3f400000, false));
+    EXPECT_TRUE(clone_->exhausted());
+    clone_->set_cache_buses(0, 0);
+    store_in_clone(0, 0x3ffb0000, 0x55555555);  // gets somewhere or nowhere, but not into the origin
+  }
+  EXPECT_EQ(load(0, 0x3ffb0000), 0x11111111u);
+}
 
 TEST_F(ClonedMapTest, BeginsWithTheSameAndSharesIt) {
   for (const unsigned cpu : {0u, 1u}) {

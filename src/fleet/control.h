@@ -88,6 +88,7 @@ struct DeviceStats {
   std::uint64_t frames_out = 0;     // Ethernet, from the guest
   std::uint64_t console_bytes = 0;  // from the guest
   std::uint64_t up_ns = 0;          // of the present machine
+  std::uint64_t guest_ns = 0;       // of the guest's time, which in warp is not the host's; the same
 };
 
 struct WorkerStats {

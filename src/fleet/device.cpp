@@ -7,6 +7,7 @@
 #include <exception>
 #include <utility>
 
+#include "base/time.h"
 #include "host/mac_address.h"
 
 namespace espalier::fleet {
@@ -310,6 +311,7 @@ DeviceStats Device::stats() {
     stats.frames_in += session_->network_line().frames_in();
     stats.frames_out += session_->network_line().frames_out();
     stats.up_ns = now - started_ns_;
+    stats.guest_ns = base::ns_from_ticks(session_->machine().clock().now());
   }
   if (sample_.at_ns == 0 && started_ns_ != 0) sample_.at_ns = started_ns_;
   if (const std::uint64_t passed = now - sample_.at_ns; sample_.at_ns != 0 && passed >= kShortestSample) {

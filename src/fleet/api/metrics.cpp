@@ -81,6 +81,8 @@ constexpr DeviceFamily kDeviceFamilies[] = {
      [](const DeviceStats& d) { return static_cast<double>(d.console_bytes); }},
     {"espalier_device_up_seconds", "gauge", "How long the device's present machine has run.",
      [](const DeviceStats& d) { return seconds(d.up_ns); }},
+    {"espalier_device_guest_seconds", "gauge", "The same by the guest's clock.",
+     [](const DeviceStats& d) { return seconds(d.guest_ns); }},
 };
 
 }  // namespace

@@ -385,6 +385,7 @@ TEST_F(FleetApi, StatsTellWhatWasDone) {
   ASSERT_EQ(stats["devices"].size(), 3u);
   EXPECT_EQ(stats["devices"][1]["console_bytes"], 8);
   EXPECT_EQ(stats["devices"][1]["cpu_share"], 0.125);
+  EXPECT_EQ(stats["devices"][1]["guest_seconds"], 9.0);
 }
 
 // Every line of the text format is a comment or a sample of a family that was announced, and no sample comes

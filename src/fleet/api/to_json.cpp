@@ -36,7 +36,8 @@ Json to_json(const DeviceStats& device) {
           {"frames_in", device.frames_in},
           {"frames_out", device.frames_out},
           {"console_bytes", device.console_bytes},
-          {"up_seconds", seconds(device.up_ns)}};
+          {"up_seconds", seconds(device.up_ns)},
+          {"guest_seconds", seconds(device.guest_ns)}};
 }
 
 Json to_json(const WorkerStats& worker) {

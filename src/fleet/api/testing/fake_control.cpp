@@ -114,7 +114,8 @@ FleetStats FakeControl::stats() {
                    .resident_bytes = 1 << 20,
                    .cpu_ns = 2'500'000'000,
                    .mappings = 100,
-                   .up_ns = 10'000'000'000};
+                   .up_ns = 10'000'000'000,
+                   .guest_ns = 9'000'000'000};
   for (const Device& device : devices_)
     stats.devices.push_back({.name = device.info.name,
                              .group = device.info.group,

@@ -114,8 +114,7 @@ FleetStats FakeControl::stats() {
                    .resident_bytes = 1 << 20,
                    .cpu_ns = 2'500'000'000,
                    .mappings = 100,
-                   .up_ns = 10'000'000'000,
-                   .guest_ns = 9'000'000'000};
+                   .up_ns = 10'000'000'000};
   for (const Device& device : devices_)
     stats.devices.push_back({.name = device.info.name,
                              .group = device.info.group,
@@ -125,7 +124,8 @@ FleetStats FakeControl::stats() {
                              .mips = 0.5,
                              .cpu_ns = 250'000'000,
                              .cpu_share = 0.125,
-                             .console_bytes = device.console.size()});
+                             .console_bytes = device.console.size(),
+                             .guest_ns = 9'000'000'000});
   return stats;
 }
 

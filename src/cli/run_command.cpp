@@ -38,6 +38,20 @@ std::expected<T, std::string> choose(const Choices<T>& choices, std::string_view
   return std::unexpected(fmt::format("'{}' is none of {}", text, names));
 }
 
+std::expected<void, std::string> set_net(const std::string& text, host::SessionOptions& options) {
+  if (text == "user" || text == "none") {
+    options.net = text == "user" ? host::NetMode::kUser : host::NetMode::kNone;
+    return {};
+  }
+  if (text.find(':') == std::string::npos)
+    return std::unexpected(fmt::format("'{}' is none of user, none, or a socket such as listen:4000", text));
+  const auto link = net::parse_socket_link(text);
+  if (!link) return std::unexpected(link.error());
+  options.net = host::NetMode::kSocket;
+  options.link = *link;
+  return {};
+}
+
 // An option of one value, which `parse` turns into what `target` holds or into one line that says what is
 // wrong.
 template <class T, class Parse>
@@ -137,7 +151,7 @@ std::string problem_of(const host::SessionOptions& options) {
     return "--call-trace follows what comes by the network: it needs --net user";
   if (options.calls.format == debug::CallTraceFormat::kPerfetto && options.calls.requests > 1)
     return "--call-trace-format perfetto: such a file holds one request";
-  if (options.net == host::NetMode::kNone && !options.publish.empty()) return "--publish needs --net user";
+  if (options.net != host::NetMode::kUser && !options.publish.empty()) return "--publish needs --net user";
   auto on_stdio = std::ranges::count(options.serial, base::SerialSpec::Kind::kStdio, &base::SerialSpec::kind);
   if (on_stdio > 1) return "only one of --serial, --serial1 and --serial2 can be stdio";
   for (const std::string* file : {&options.image, &options.rom, &options.efuse, &options.elf,
@@ -163,9 +177,15 @@ void add_run_options(CLI::App& command, host::SessionOptions& options) {
                  "Lead a port of this host to one of the guest (default address: 127.0.0.1)",
                  "[ADDR:]HOSTPORT:GUESTPORT[/udp]", net::parse_publish)
       ->group("Network");
-  add_choice<host::NetMode>(command, "--net", options.net,
-                            "What the guest's Ethernet is plugged into (default: user)",
-                            {{"user", host::NetMode::kUser}, {"none", host::NetMode::kNone}})
+  command
+      .add_option_function<std::string>(
+          "--net",
+          [&options](const std::string& text) {
+            if (auto ok = set_net(text, options); !ok) throw CLI::ValidationError("--net", ok.error());
+          },
+          "What the guest's Ethernet is plugged into (default: user); a socket is the cable of QEMU's "
+          "-netdev socket")
+      ->type_name("user|none|listen:[ADDR:]PORT|connect:ADDR:PORT|mcast:ADDR:PORT")
       ->group("Network");
   add_parsed(
       command, "--impair", options.impair,

@@ -281,6 +281,8 @@ TEST(RunCommand, RefusesValuesThatMeanNothing) {
   expect_refused({"--demo", "-p", "80"}, "--publish");
   expect_refused({"--demo", "-p", "99999:80"}, "--publish");
   expect_refused({"--demo", "--net", "tap"}, "--net: 'tap' is none of user, none");
+  expect_refused({"--demo", "--net", "connect:4000"}, "--net: 'connect:4000': the address is missing");
+  expect_refused({"--demo", "--net", "listen:4000", "-p", "8000:80"}, "--publish needs --net user");
   expect_refused({"--demo", "--clock", "slow"}, "realtime, warp");
   expect_refused({"--demo", "--engine", "tcg"}, "--engine: 'tcg' is none of jit, interp");
   expect_refused({"--demo", "--psram", "8M"}, "0, 2M, 4M");

@@ -31,6 +31,9 @@ std::string network_info(Session& session) {
                         options.network, options.restricted ? "on" : "off");
   } else if (session.options().net == NetMode::kTap) {
     text += fmt::format(" \\ {}: index=0,type=tap\n", session.network_id());
+  } else if (session.options().net == NetMode::kSocket) {
+    text +=
+        fmt::format(" \\ {}: index=0,type=socket,{}\n", session.network_id(), session.options().link.text());
   }
   return text;
 }

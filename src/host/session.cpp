@@ -22,6 +22,7 @@
 #include "image/file.h"
 #include "image/flash_report.h"
 #include "net/publish.h"
+#include "net/tap_network.h"
 #include "rom/guest_program.h"
 
 namespace espalier::host {
@@ -229,8 +230,17 @@ std::expected<void, std::string> Session::open_network() {
   if (options_.net == NetMode::kTap) {
     auto tap = net::TapNetwork::open(loop_, machine_->log(), options_.tap);
     if (!tap) return std::unexpected(tap.error());
-    tap_interface_ = std::move(*tap);
+    other_network_ = std::move(*tap);
+  }
+  if (options_.net == NetMode::kSocket) {
+    auto link = net::SocketLink::open(loop_, machine_->log(), options_.link);
+    if (!link) return std::unexpected(link.error());
+    options_.link = (*link)->spec();
+    other_network_ = std::move(*link);
+  }
+  if (other_network_) {
     connect_network();
+    if (inputs_->snapshot && inputs_->snapshot->notes().guest_address) other_network_->guest_is_there();
     return {};
   }
   auto network = net::SlirpNetwork::create(loop_, machine_->log(), options_.slirp);
@@ -249,10 +259,9 @@ std::expected<void, std::string> Session::open_network() {
 // The cable, through the capture where there is one. What makes it bad is behind that: a capture shows what
 // the guest sees.
 void Session::connect_network() {
-  net::EthernetPeer* peer = network_.get();
-  if (peer == nullptr) peer = tap_interface_.get();
-  if (peer == nullptr) return;
-  net::EthernetPeer& network = *peer;
+  net::Network* const network = connected();
+  if (network == nullptr) return;
+  net::EthernetPeer* peer = network;
   if (impaired_) peer = impaired_.get();
   net::EthernetPort* port = line_.get();
   if (call_trace_) port = call_trace_.get();
@@ -270,13 +279,10 @@ void Session::connect_network() {
   }
   line_->connect(peer);
   if (impaired_) {
-    impaired_->plug(*port, network);
+    impaired_->plug(*port, *network);
     port = impaired_.get();
   }
-  if (network_)
-    network_->attach(port);
-  else
-    tap_interface_->attach(port);
+  network->attach(port);
 }
 
 net::ImpairedLink& Session::bad_cable() {
@@ -293,7 +299,7 @@ void Session::impair(const net::LinkImpairment& link) {
 }
 
 std::expected<void, std::string> Session::plug_network(const net::SlirpOptions& options, std::string id) {
-  if (network_ || tap_interface_)
+  if (connected() != nullptr)
     return std::unexpected(
         fmt::format("the chip's network is connected to '{}'; remove that first", network_id_));
   auto network = net::SlirpNetwork::create(loop_, machine_->log(), options);
@@ -564,7 +570,7 @@ std::uint64_t Session::advance(bool quiet) {
       case esp32::Machine::Progress::kRan:
         break;
       case esp32::Machine::Progress::kIdle:
-        if (offer_input(true) || (network_ && network_->guest_idle())) break;
+        if (offer_input(true) || (connected() != nullptr && connected()->guest_idle())) break;
         if (options_.clock == ClockMode::kWarp) {
           // What has come from outside by now comes first, then the time is skipped.
           if (!quiet) return 0;

@@ -29,9 +29,9 @@
 #include "host/perf_map.h"
 #include "host/session_options.h"
 #include "net/impaired_link.h"
+#include "net/network.h"
 #include "net/pcap.h"
 #include "net/slirp_network.h"
-#include "net/tap_network.h"
 
 namespace espalier::host {
 
@@ -46,6 +46,9 @@ class Session {
 
   // What UART `n` is connected to in the place of options().serial[n]; before open().
   void connect_serial(unsigned n, std::unique_ptr<base::SerialBackend> line) { serial_[n] = std::move(line); }
+  // What the chip's network port is connected to with NetMode::kGiven; before open(). Its published ports
+  // stand in options().publish already.
+  void plug_into(std::unique_ptr<net::Network> network) { other_network_ = std::move(network); }
   // Where the machine's log goes in the place of standard error; before open().
   void log_to(base::Logger::Sink sink) { log_sink_ = std::move(sink); }
   // Where the explanation of a panic's backtrace goes in the place of standard error.
@@ -82,6 +85,8 @@ class Session {
   debug::RunControl& control() { return *control_; }
   const base::SerialBackend& serial(unsigned n) const { return *serial_[n]; }
   net::SlirpNetwork* network() { return network_.get(); }  // nullptr: not NetMode::kUser
+  // Whatever the chip's network port is connected to; nullptr: nothing.
+  net::Network* connected() { return network_ ? network_.get() : other_network_.get(); }
   // Counts what has passed through the chip's network port.
   const NetworkLine& network_line() const { return *line_; }
   // How bad the cable is, from now on.
@@ -186,7 +191,7 @@ class Session {
   std::unique_ptr<net::PcapFile> pcap_;
   std::unique_ptr<net::SlirpNetwork> network_;
   std::string network_id_;
-  std::unique_ptr<net::TapNetwork> tap_interface_;
+  std::unique_ptr<net::Network> other_network_;  // not libslirp's
   std::unique_ptr<net::PcapTap> tap_;
   std::unique_ptr<net::ImpairedLink> impaired_;
   std::unique_ptr<devices::FlashMirror> flash_mirror_;

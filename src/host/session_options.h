@@ -18,11 +18,13 @@
 #include "net/impairment.h"
 #include "net/publish.h"
 #include "net/slirp_network.h"
+#include "net/socket_link.h"
 #include "xtensa/core.h"
 
 namespace espalier::host {
 
-enum class NetMode : std::uint8_t { kUser, kTap, kNone };
+// kGiven: what Session::plug_into() is told.
+enum class NetMode : std::uint8_t { kUser, kTap, kSocket, kGiven, kNone };
 using devices::MacAddress;
 using esp32::ClockMode;
 struct BootInputs;
@@ -40,6 +42,7 @@ struct SessionOptions {
   std::string pcap;  // file; empty: none
   net::SlirpOptions slirp;
   std::string tap;                  // NetMode::kTap: the interface's name
+  net::SocketLinkSpec link;         // NetMode::kSocket
   net::LinkImpairment impair;       // of the cable
   std::string network_id = "net0";  // by which monitors know the network
   std::array<base::SerialSpec, 3> serial{

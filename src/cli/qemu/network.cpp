@@ -57,6 +57,21 @@ std::expected<void, std::string> set_network(net::SlirpOptions& slirp, const std
   return {};
 }
 
+// One of listen=[ADDR]:PORT, connect=ADDR:PORT, mcast=ADDR:PORT.
+std::expected<net::SocketLinkSpec, std::string> socket_link(KeyVal& options) {
+  std::string text;
+  for (const char* kind : {"listen", "connect", "mcast"}) {
+    auto end = options.take(kind);
+    if (!end) continue;
+    if (!text.empty()) return Error("exactly one of listen=, connect= and mcast= is required");
+    // QEMU means every interface.
+    if (end->starts_with(':')) end = "0.0.0.0" + *end;
+    text = fmt::format("{}:{}", kind, *end);
+  }
+  if (text.empty()) return Error("exactly one of listen=, connect= and mcast= is required");
+  return net::parse_socket_link(text);
+}
+
 }  // namespace
 
 std::expected<NetworkOptions::Backend, std::string> NetworkOptions::backend(std::string_view text,
@@ -79,6 +94,11 @@ std::expected<NetworkOptions::Backend, std::string> NetworkOptions::backend(std:
         return Error(fmt::format("{}={}: no scripts are run; set the interface up yourself and say {}=no",
                                  key, *script, key));
     for (const char* ignored : {"br", "sndbuf", "vnet_hdr", "vhost", "queues"}) options.take(ignored);
+  } else if (type == "socket") {
+    auto link = socket_link(options);
+    if (!link) return Error(link.error());
+    backend.mode = host::NetMode::kSocket;
+    backend.link = std::move(*link);
   } else if (type == "user") {
     backend.mode = host::NetMode::kUser;
     if (const auto network = options.take("net"))
@@ -103,7 +123,7 @@ std::expected<NetworkOptions::Backend, std::string> NetworkOptions::backend(std:
                                 "ipv6-net", "ipv6-host", "ipv6-dns"})
       if (options.take(ignored)) warnings_.push_back(fmt::format("-nic user: {}= has no effect", ignored));
   } else {
-    return Error(fmt::format("network backend '{}' is not one of user, tap, none", type));
+    return Error(fmt::format("network backend '{}' is not one of user, tap, socket, none", type));
   }
   if (const auto unknown = options.unused()) return Error(fmt::format("Invalid parameter '{}'", *unknown));
   return backend;
@@ -193,6 +213,7 @@ std::expected<void, std::string> NetworkOptions::apply(host::SessionOptions& opt
     options.publish = plugged->publish;
     options.slirp = plugged->slirp;
     options.tap = plugged->tap;
+    options.link = plugged->link;
     if (!plugged->id.empty()) options.network_id = plugged->id;
   }
   if (dump_file_.empty()) return {};

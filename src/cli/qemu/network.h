@@ -30,6 +30,7 @@ class NetworkOptions {
     std::vector<net::Publish> publish{};
     net::SlirpOptions slirp{};
     std::string tap{};
+    net::SocketLinkSpec link{};
   };
   std::expected<Backend, std::string> backend(std::string_view text, std::string* model);
 

@@ -135,6 +135,11 @@ TEST(QemuOptions, Networks) {
   const Options tap = options_of("-nic tap,model=open_eth,ifname=tap3,script=no,downscript=no");
   EXPECT_EQ(tap.session.net, host::NetMode::kTap);
   EXPECT_EQ(tap.session.tap, "tap3");
+  const Options socket =
+      options_of("-netdev socket,id=s,connect=127.0.0.1:4000 -net nic,model=open_eth,netdev=s");
+  EXPECT_EQ(socket.session.net, host::NetMode::kSocket);
+  EXPECT_EQ(socket.session.link.text(), "connect:127.0.0.1:4000");
+  EXPECT_EQ(options_of("-nic socket,model=open_eth,listen=:4000").session.link.text(), "listen:0.0.0.0:4000");
   EXPECT_EQ(options_of("-nic none").session.net, host::NetMode::kNone);
   const Options other = options_of("-nic user,model=e1000");
   EXPECT_EQ(other.session.net, host::NetMode::kNone);

@@ -59,6 +59,7 @@ struct DeviceInfo {
   // one that the firmware had read before the snapshot.
   std::string ethernet_mac{};
   std::string hostname;
+  std::string address{};            // on the fleet's own network; empty: there is none
   std::vector<net::Publish> ports;  // with the host's ports that are bound
   DeviceState state = DeviceState::kStarting;
   bool ready = false;  // running, and its group's sign of readiness has been seen since it was started

@@ -36,9 +36,10 @@ std::string ports_text(const std::vector<net::Publish>& ports) {
 
 }  // namespace
 
-Device::Device(Worker& worker, std::shared_ptr<const DevicePlan> plan, std::shared_ptr<Console> console,
-               std::shared_ptr<EventLog> events)
+Device::Device(Worker& worker, LanSeat* lan, std::shared_ptr<const DevicePlan> plan,
+               std::shared_ptr<Console> console, std::shared_ptr<EventLog> events)
     : Runnable(worker),
+      lan_(lan),
       plan_(std::move(plan)),
       console_(std::move(console)),
       events_(std::move(events)),
@@ -120,7 +121,7 @@ std::uint64_t Device::run(bool quiet) {
 
 bool Device::shows_readiness() const {
   if (ready_watch_) return ready_watch_->done();
-  return session_->network() == nullptr || session_->network()->guest_known();
+  return session_->connected() == nullptr || session_->connected()->guest_known();
 }
 
 void Device::power_up() {
@@ -133,6 +134,7 @@ void Device::power_up() {
   panicked_ = false;
   auto session =
       fleet::power_up(*plan_, {.loop = worker().loop(),
+                               .lan = lan_,
                                .ports = ports_,
                                .console = std::move(line),
                                .log = [this](base::LogLevel level, base::LogArea area,
@@ -280,6 +282,7 @@ DeviceInfo Device::info() const {
           .mac = host::mac_text(plan_->identity.mac),
           .ethernet_mac = ethernet_mac(),
           .hostname = plan_->hostname,
+          .address = plan_->claim ? net::ipv4_text(plan_->claim->address()) : "",
           .ports = ports_,
           .state = state_,
           .ready = ready_,

@@ -24,8 +24,9 @@ namespace espalier::fleet {
 class Device final : public Runnable {
  public:
   // It is to be started; that is its first turn.
-  Device(Worker& worker, std::shared_ptr<const DevicePlan> plan, std::shared_ptr<Console> console,
-         std::shared_ptr<EventLog> events);
+  // `lan`: FleetNet::kLan only.
+  Device(Worker& worker, LanSeat* lan, std::shared_ptr<const DevicePlan> plan,
+         std::shared_ptr<Console> console, std::shared_ptr<EventLog> events);
   // Stops it without a word.
   ~Device() override;
 
@@ -58,6 +59,7 @@ class Device final : public Runnable {
   void log(base::LogLevel level, base::LogArea area, std::string_view message);
   void tell(Event::Kind kind, std::string detail = {});
 
+  LanSeat* lan_;
   std::shared_ptr<const DevicePlan> plan_;
   std::shared_ptr<Console> console_;
   std::shared_ptr<EventLog> events_;

@@ -52,6 +52,7 @@ std::expected<std::unique_ptr<Fleet>, std::string> Fleet::create(const FleetSpec
 }
 
 std::expected<void, std::string> Fleet::start_all() {
+  if (spec_.net == FleetNet::kLan) lan_ = std::make_unique<FleetLan>(spec_);
   const std::vector<MacAddress> macs = group_macs(spec_, host_id());
   std::vector<std::pair<Group*, std::shared_ptr<const DevicePlan>>> plans;
   std::vector<std::shared_ptr<const DevicePlan>> all;
@@ -73,6 +74,8 @@ std::expected<void, std::string> Fleet::start_all() {
   }
   if (auto ok = check_host(all); !ok) return ok;
   for (std::size_t i = 0; i < worker_count(spec_); ++i) workers_.push_back(std::make_unique<Worker>());
+  if (lan_)
+    if (auto ok = lan_->open(workers_); !ok) return ok;
   to_start_ = plans.size();
   for (auto& [group, plan] : plans) add(*group, std::move(plan), true);
   if (plans.empty()) events_->add(Event::Kind::kUp, {}, "no devices yet");
@@ -108,6 +111,7 @@ void Fleet::shut_down() {
     for (auto& group : groups_) group->members.clear();
   }
   for (const MemberPtr& member : all) take_away(member, false);
+  if (lan_) lan_->close();
   workers_.clear();  // each waits for what has been posted
 }
 
@@ -130,6 +134,13 @@ std::expected<std::shared_ptr<const DevicePlan>, std::string> Fleet::plan_of(con
   auto hostname = fill_template(group.spec->hostname, plan->identity);
   if (!hostname) return std::unexpected(fmt::format("{}hostname: {}", group.spec->where, hostname.error()));
   plan->hostname = std::move(*hostname);
+  if (lan_) {
+    plan->claim = lan_->claim(plan->name(), plan->hostname);
+    if (!plan->claim)
+      return std::unexpected(fmt::format("{}: there is no address left for it in {}/{}", plan->name(),
+                                         net::ipv4_text(spec_.lan.network.network),
+                                         spec_.lan.network.prefix_length));
+  }
   for (const PortSpec& port : group.spec->ports) {
     const auto publish = port.of(ordinal - group.spec->first);
     if (!publish)
@@ -161,7 +172,8 @@ void Fleet::add(Group& group, std::shared_ptr<const DevicePlan> plan, bool first
   }
   events_->add(Event::Kind::kAdded, plan->name(), {});
   member->worker->post([this, member, first] {
-    member->device = std::make_unique<Device>(*member->worker, member->plan, member->console, events_);
+    member->device = std::make_unique<Device>(*member->worker, lan_ ? lan_->seat(*member->worker) : nullptr,
+                                              member->plan, member->console, events_);
     if (first) member->device->on_first_start([this] { one_started(); });
   });
 }

@@ -12,6 +12,7 @@
 #include "fleet/control.h"
 #include "fleet/device.h"
 #include "fleet/event_log.h"
+#include "fleet/lan.h"
 #include "fleet/spec.h"
 #include "fleet/worker.h"
 
@@ -109,6 +110,7 @@ class Fleet final : public Control {
   bool going_down_ = false;
   std::size_t next_worker_ = 0;
   std::atomic<std::size_t> to_start_{0};          // devices of create() that have not tried yet
+  std::unique_ptr<FleetLan> lan_;                 // null: the devices have no common network
   std::vector<std::unique_ptr<Worker>> workers_;  // last: their threads use the rest
 };
 

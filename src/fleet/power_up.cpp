@@ -63,6 +63,32 @@ std::expected<std::string, std::string> persistent_flash(const DevicePlan& plan,
   return file;
 }
 
+host::NetMode session_net(FleetNet net) {
+  switch (net) {
+    case FleetNet::kUser:
+      return host::NetMode::kUser;
+    case FleetNet::kLan:
+      return host::NetMode::kGiven;
+    case FleetNet::kNone:
+      break;
+  }
+  return host::NetMode::kNone;
+}
+
+// Into the fleet's switch, with its ports bound.
+std::expected<std::unique_ptr<net::LanPort>, std::string> plug(const DevicePlan& plan, const PowerUp& with,
+                                                               std::vector<net::Publish>& ports) {
+  auto port = net::LanPort::plug(with.lan->lan, with.lan->bay, with.loop, base::Logger(with.log),
+                                 {.address = plan.claim->address(), .hostname = plan.hostname});
+  if (!port) return port;
+  for (net::Publish& publish : ports) {
+    const auto bound = (*port)->publish(publish);
+    if (!bound) return Wrong(bound.error());
+    publish.host_port = *bound;
+  }
+  return port;
+}
+
 }  // namespace
 
 std::expected<std::shared_ptr<const GroupInputs>, std::string> load_group_inputs(const GroupSpec& group) {
@@ -102,7 +128,7 @@ std::expected<std::unique_ptr<host::Session>, std::string> power_up(const Device
   options.mac = plan.identity.mac;
   options.efuse_read_only = true;  // the file is the whole group's
   options.publish = std::move(with.ports);
-  options.net = plan.net == FleetNet::kUser ? host::NetMode::kUser : host::NetMode::kNone;
+  options.net = session_net(plan.net);
   options.slirp.hostname = plan.hostname;
   const bool persists = !plan.group->persist.empty();
   if (persists) {
@@ -114,7 +140,14 @@ std::expected<std::unique_ptr<host::Session>, std::string> power_up(const Device
     options.write_through = true;
   }
   if (!persists) options.inputs = plan.inputs->boot;
+  std::unique_ptr<net::LanPort> lan;
+  if (plan.net == FleetNet::kLan) {
+    auto plugged = plug(plan, with, options.publish);
+    if (!plugged) return Wrong(plugged.error());
+    lan = std::move(*plugged);
+  }
   auto session = std::make_unique<host::Session>(with.loop, std::move(options));
+  if (lan) session->plug_into(std::move(lan));
   session->connect_serial(0, std::move(with.console));
   session->log_to(std::move(with.log));
   if (auto opened = session->open(); !opened) return Wrong(opened.error());

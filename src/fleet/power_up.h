@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/serial_backend.h"
 #include "fleet/identity.h"
+#include "fleet/lan.h"
 #include "fleet/spec.h"
 #include "host/boot_inputs.h"
 #include "host/session.h"
@@ -38,6 +39,7 @@ struct DevicePlan {
   FleetNet net = FleetNet::kUser;
   Identity identity;
   std::string hostname;
+  std::shared_ptr<const net::LanDirectory::Claim> claim;  // of its address; FleetNet::kLan only
   std::vector<net::Publish> ports;
   // Of what happens to it by chance: from the names of the fleet and the device, and what the group's file
   // says.
@@ -56,6 +58,7 @@ std::expected<void, std::string> check_contents(const DevicePlan& plan);
 // line.
 struct PowerUp {
   base::EventLoop& loop;
+  LanSeat* lan;  // FleetNet::kLan only
   std::vector<net::Publish> ports;
   std::unique_ptr<base::SerialBackend> console;
   base::Logger::Sink log;

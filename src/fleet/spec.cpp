@@ -16,8 +16,8 @@ namespace {
 namespace fs = std::filesystem;
 using Wrong = std::unexpected<std::string>;
 
-constexpr std::array<std::pair<std::string_view, FleetNet>, 2> kNets = {
-    {{"user", FleetNet::kUser}, {"none", FleetNet::kNone}}};
+constexpr std::array<std::pair<std::string_view, FleetNet>, 3> kNets = {
+    {{"user", FleetNet::kUser}, {"lan", FleetNet::kLan}, {"none", FleetNet::kNone}}};
 constexpr std::array kPolicies = {RestartPolicy::kNo, RestartPolicy::kOnFailure, RestartPolicy::kAlways};
 
 std::expected<void, std::string> check_ports(const FleetSpec& spec) {
@@ -146,6 +146,15 @@ std::expected<std::uint32_t, std::string> parse_psram(std::string_view text) {
   return Wrong(fmt::format("'{}' is none of 0, 2M, 4M", text));
 }
 
+std::expected<void, std::string> check_lan(const LanSpec& lan) {
+  const std::uint32_t first = lan.first.value_or(lan.network.first());
+  if (first < lan.network.network + 4 || first >= lan.network.broadcast())
+    return Wrong(fmt::format("first: {} is no device's address in {}/{}, which begin at {}",
+                             net::ipv4_text(first), net::ipv4_text(lan.network.network),
+                             lan.network.prefix_length, net::ipv4_text(lan.network.network + 4)));
+  return {};
+}
+
 std::expected<void, std::string> check_group_names(const std::vector<GroupSpec>& groups) {
   std::set<std::string> names;
   for (const GroupSpec& group : groups)
@@ -166,6 +175,7 @@ std::expected<void, std::string> check_group_names(const std::vector<GroupSpec>&
 
 std::expected<void, std::string> check_spec(const FleetSpec& spec) {
   if (auto ok = check_name(spec.name); !ok) return Wrong("name: " + ok.error());
+  if (auto ok = check_lan(spec.lan); !ok) return Wrong("lan." + ok.error());
   if (spec.groups.empty()) return Wrong("there are no devices in this fleet");
   for (const GroupSpec& group : spec.groups)
     if (auto ok = check_group(group); !ok) return ok;

@@ -13,7 +13,9 @@
 #include "fleet/identity.h"
 #include "host/session_options.h"
 #include "image/nvs_rows.h"
+#include "net/lan_directory.h"
 #include "net/publish.h"
+#include "net/uplink.h"
 
 namespace espalier::fleet {
 
@@ -71,9 +73,10 @@ struct GroupSpec {
 // What the devices' Ethernet is plugged into.
 enum class FleetNet : std::uint8_t {
   kUser,  // each has its own NAT
+  kLan,   // one switch for all, and a NAT outward
   kNone,
 };
-// "user", "none".
+// "user", "lan", "none".
 std::string_view name_of(FleetNet net);
 std::expected<FleetNet, std::string> parse_fleet_net(std::string_view text);
 // "no", "on-failure", "always".
@@ -83,9 +86,20 @@ std::expected<host::ClockMode, std::string> parse_clock(std::string_view text);
 // "0", "2M", "4M".
 std::expected<std::uint32_t, std::string> parse_psram(std::string_view text);
 
+// The devices' common network, with FleetNet::kLan.
+struct LanSpec {
+  net::LanNetwork network;
+  std::optional<std::uint32_t> first;  // the lowest address of a device; default: network.first()
+  bool restricted = false;             // nothing leads out of it, and in only by published ports
+  std::vector<net::UplinkSpec> uplinks;
+};
+// Otherwise what is wrong with it, after the key.
+std::expected<void, std::string> check_lan(const LanSpec& lan);
+
 struct FleetSpec {
   std::string name = "fleet";
   FleetNet net = FleetNet::kUser;
+  LanSpec lan;
   unsigned workers = 0;  // threads; 0: one for each host core
   std::vector<GroupSpec> groups;
 };

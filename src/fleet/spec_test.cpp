@@ -1,5 +1,6 @@
 #include "fleet/spec.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -136,6 +137,43 @@ demo = true
   EXPECT_FALSE(gateway.mac);
 }
 
+TEST(FleetSpec, ReadsTheLan) {
+  const auto spec = parse_fleet_spec(R"(
+[fleet]
+name = "lab"
+net = "lan"
+[lan]
+network = "10.7.0.0/20"
+first = "10.7.4.1"
+restrict = true
+uplink = ["tap:lab0", "connect:10.0.0.1:4000"]
+[[device]]
+demo = true
+)",
+                                     "f");
+  ASSERT_TRUE(spec) << spec.error();
+  EXPECT_EQ(spec->net, FleetNet::kLan);
+  EXPECT_EQ(net::ipv4_text(spec->lan.network.gateway()), "10.7.0.2");
+  EXPECT_EQ(net::ipv4_text(*spec->lan.first), "10.7.4.1");
+  EXPECT_TRUE(spec->lan.restricted);
+  ASSERT_EQ(spec->lan.uplinks.size(), 2u);
+  EXPECT_EQ(net::text_of(spec->lan.uplinks[1]), "connect:10.0.0.1:4000");
+}
+
+TEST(FleetSpec, ErrorsOfTheLanNameTheKey) {
+  const auto error_of = [](std::string_view lan) {
+    return parse_fleet_spec(
+               fmt::format("[fleet]\nname = 'lab'\nnet = 'lan'\n[lan]\n{}\n[[device]]\ndemo = true\n", lan),
+               "f")
+        .error();
+  };
+  EXPECT_THAT(error_of("network = '10.1.0.1/16'"), HasSubstr("f:5: lan.network: '10.1.0.1/16' has bits set"));
+  EXPECT_THAT(error_of("first = '10.1.0.3'"), HasSubstr("f:4: lan.first: 10.1.0.3 is no device's address"));
+  EXPECT_THAT(error_of("uplink = 'eth0'"), HasSubstr("f:5: lan.uplink: 'eth0': no such link"));
+  EXPECT_THAT(parse_fleet_spec("[lan]\n[[device]]\nname = 'a'\ndemo = true\n", "f").error(),
+              HasSubstr("f:1: lan: there is no such network without net = \"lan\""));
+}
+
 TEST(FleetSpec, TheOnlyGroupMayBeNameless) {
   const auto spec = parse_fleet_spec("[fleet]\nname = 'lab'\n[[device]]\ndemo = true\n", "f");
   ASSERT_TRUE(spec) << spec.error();
@@ -169,7 +207,7 @@ TEST(FleetSpec, ErrorsNameFileLineAndKey) {
       {"[fleet]\nname = 3\n", "fleet.toml:2: fleet.name: a text is wanted, not a whole number"},
       {"[fleet]\nnmae = 'x'\n",
        "fleet.toml:2: fleet.nmae: there is no such key; there are name, net, workers"},
-      {"[fleet]\nnet = 'wifi'\n", "fleet.toml:2: fleet.net: 'wifi' is none of user, none"},
+      {"[fleet]\nnet = 'wifi'\n", "fleet.toml:2: fleet.net: 'wifi' is none of user, lan, none"},
       {"[fleet\n", "fleet.toml:1: "},
       {"other = 1\n", "fleet.toml:1: other: there is no such key"},
       {"device = 1\n", "fleet.toml:1: device: groups of devices are written [[device]]"},

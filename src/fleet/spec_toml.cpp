@@ -349,6 +349,23 @@ FleetSpec read_fleet(const Place& place, const toml::table& root) {
     reader.whole("workers", spec.workers, 0, 1024);
     reader.end();
   });
+  top.table("lan", [&](const toml::table& table) {
+    if (spec.net != FleetNet::kLan)
+      place.fail(table.source(), "lan", "there is no such network without net = \"lan\" in [fleet]");
+    Reader reader(place, table, "lan.");
+    reader.parsed("network", spec.lan.network, net::parse_lan_network);
+    reader.parsed("first", spec.lan.first, net::parse_ipv4);
+    reader.flag("restrict", spec.lan.restricted);
+    reader.texts("uplink", [&](const std::string& text) -> std::expected<void, std::string> {
+      auto uplink = net::parse_uplink(text);
+      if (!uplink) return std::unexpected(uplink.error());
+      spec.lan.uplinks.push_back(std::move(*uplink));
+      return {};
+    });
+    reader.end();
+    if (auto ok = check_lan(spec.lan); !ok)
+      throw Problem{fmt::format("{}lan.{}", place.of(table.source()), ok.error())};
+  });
   const toml::node* groups = root.get("device");
   if (groups != nullptr) {
     const auto* array = groups->as_array();

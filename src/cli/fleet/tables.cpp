@@ -64,13 +64,13 @@ std::string states_text(const Json& fleet) {
 std::string devices_table(const Json& devices) {
   const double now =
       std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-  std::vector<Row> rows{{"NAME", "STATE", "READY", "UP", "RESTARTS", "MAC", "PORTS", "LAST END"}};
+  std::vector<Row> rows{{"NAME", "STATE", "READY", "UP", "RESTARTS", "MAC", "ADDRESS", "PORTS", "LAST END"}};
   for (const Json& device : devices) {
     const bool runs = device["state"] == "running";
     rows.push_back({device["name"], device["state"], device["ready"].get<bool>() ? "yes" : "no",
                     runs ? duration_text(now - device["started"].get<double>()) : "-",
                     std::to_string(device["restarts"].get<unsigned>()), device["mac"],
-                    ports_text(device["ports"]), text_of(device["exit_reason"])});
+                    text_of(device["address"]), ports_text(device["ports"]), text_of(device["exit_reason"])});
   }
   return table_of(rows);
 }

@@ -288,7 +288,12 @@ void add_up_options(CLI::App& command, UpOptions& options) {
       ->type_name("[ADDR:]BASE+:GUESTPORT[/udp]")
       ->allow_extra_args(false);
   command.add_option("--net", options.net, "What the guests' Ethernet is plugged into (default: user)")
-      ->type_name("user|none");
+      ->type_name("user|lan|none");
+  command
+      .add_option("--uplink", options.uplinks,
+                  "Join the lan to an interface of the host's, or by a socket to another lan or a QEMU")
+      ->type_name("tap:IF|listen:[ADDR:]PORT|connect:ADDR:PORT|mcast:ADDR:PORT")
+      ->allow_extra_args(false);
   command
       .add_option("--restart", options.restart,
                   "When a device that has ended is started again (default: on-failure)")
@@ -326,6 +331,17 @@ void add_up_options(CLI::App& command, UpOptions& options) {
 
 namespace {
 
+std::expected<void, std::string> add_uplinks(const UpOptions& options, FleetSpec& spec) {
+  if (!options.uplinks.empty() && spec.net != FleetNet::kLan)
+    return Wrong("--uplink needs a network to join: --net lan");
+  for (const std::string& text : options.uplinks) {
+    auto uplink = net::parse_uplink(text);
+    if (!uplink) return Wrong("--uplink " + uplink.error());
+    spec.lan.uplinks.push_back(std::move(*uplink));
+  }
+  return {};
+}
+
 std::expected<FleetSpec, std::string> described_by(const UpOptions& options,
                                                    const std::optional<Replica>& replica) {
   FleetSpec spec;
@@ -338,6 +354,7 @@ std::expected<FleetSpec, std::string> described_by(const UpOptions& options,
     spec = std::move(*loaded);
     if (!options.name.empty()) spec.name = options.name;
     if (options.workers) spec.workers = *options.workers;
+    if (auto ok = add_uplinks(options, spec); !ok) return Wrong(ok.error());
     return spec;
   }
   if (options.demo && !options.image.empty()) return Wrong("name an image or --demo, not both");
@@ -353,6 +370,7 @@ std::expected<FleetSpec, std::string> described_by(const UpOptions& options,
     if (!net) return Wrong("--net: " + net.error());
     spec.net = *net;
   }
+  if (auto ok = add_uplinks(options, spec); !ok) return Wrong(ok.error());
   group.count = options.count.value_or(1);
   group.machine.image = options.image;
   group.machine.demo = options.demo;

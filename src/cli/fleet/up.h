@@ -23,6 +23,7 @@ struct UpOptions {
   std::optional<unsigned> count;
   std::vector<std::string> ports;
   std::string net;
+  std::vector<std::string> uplinks;
   std::string restart;
   std::string clock;
   std::string psram;

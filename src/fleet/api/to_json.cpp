@@ -87,6 +87,7 @@ Json to_json(const DeviceInfo& device) {
           {"mac", device.mac},
           {"ethernet_mac", text_or_null(device.ethernet_mac)},
           {"hostname", device.hostname},
+          {"address", text_or_null(device.address)},
           {"ports", std::move(ports)},
           {"state", name_of(device.state)},
           {"ready", device.ready},

@@ -35,6 +35,7 @@ FakeControl::FakeControl() : groups_{{"odd", "/images/odd.bin", 1}, {"web", "dem
             .group = "web",
             .mac = "02:1f:00:00:00:01",
             .hostname = "web-0",
+            .address = "10.1.0.16",
             .ports = {{.address = "127.0.0.1", .host_port = 8000, .guest_port = 80},
                       {.address = "::1", .host_port = 5353, .guest_port = 53, .udp = true}},
             .state = DeviceState::kRunning,

@@ -193,6 +193,12 @@ void add_run_options(CLI::App& command, host::SessionOptions& options) {
       "partition; direction=in|out: one way; seed=N",
       "KEY=VALUE,...", net::parse_impairment)
       ->group("Network");
+  add_repeatable(command, "--fault", options.faults,
+                 "Something goes wrong on purpose: power-cut, brown-out, bit-flip, clock-skew or "
+                 "stuck-network, and when: "
+                 "power-cut,at=INSTRUCTIONS,seed=N (docs/fleet.md)",
+                 "KIND[,KEY=VALUE...]", host::parse_fault)
+      ->group("Machine");
   command.add_option("--pcap", options.pcap, "Record all frames of the guest's port, for Wireshark")
       ->type_name("FILE")
       ->group("Network");

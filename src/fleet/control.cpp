@@ -8,9 +8,9 @@ namespace {
 constexpr std::array<std::string_view, 6> kStates = {"starting", "running", "back-off",
                                                      "stopped",  "exited",  "failed"};
 constexpr std::array<std::string_view, 3> kPolicies = {"no", "on-failure", "always"};
-constexpr std::array<std::string_view, 14> kEvents = {"added",   "started", "ready",    "reset",   "panic",
-                                                      "exited",  "failed",  "back-off", "stopped", "removed",
-                                                      "network", "scaled",  "up",       "down"};
+constexpr std::array<std::string_view, 15> kEvents = {"added",  "started", "ready",    "reset",   "panic",
+                                                      "exited", "failed",  "back-off", "stopped", "removed",
+                                                      "fault",  "network", "scaled",   "up",      "down"};
 
 }  // namespace
 

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "host/fault.h"
 #include "net/impairment.h"
 #include "net/publish.h"
 
@@ -155,6 +156,7 @@ struct Event {
     kBackOff,  // it is started again by its policy. `detail`: when
     kStopped,  // by a command
     kRemoved,  // it is there no more
+    kFault,    // something went wrong with it on purpose. `detail`: what, so that it can be done again
     kNetwork,  // its cable was made worse or better. `detail`: how bad it is
     kScaled,   // a group. `detail`: "GROUP: from 3 to 5"
     kUp,       // all that was asked for at the start has been started
@@ -167,7 +169,7 @@ struct Event {
   std::string detail;  // one line
 };
 // "added", "started", "ready", "reset", "panic", "exited", "failed", "back-off", "stopped", "removed",
-// "network", "scaled", "up", "down".
+// "fault", "network", "scaled", "up", "down".
 std::string_view name_of(Event::Kind kind);
 
 // Ends a subscription when it is destroyed; waits for a callback that is under way in another thread. Not to
@@ -221,6 +223,10 @@ class Control {
 
   // Makes the device's cable worse or better, now and for the machines to come.
   virtual Result<void> impair(std::string_view name, const net::ImpairmentPatch& patch) = 0;
+
+  // Something goes wrong with the device's machine, now or later; an event tells when it has. Faults that are
+  // to come end with the machine. With no machine running it is kConflict.
+  virtual Result<void> inject(std::string_view name, const host::Fault& fault) = 0;
 
   // The last 1,000 events with an id greater than `after`, then all that follow.
   using EventCallback = std::function<void(const Event&)>;

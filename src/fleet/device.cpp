@@ -148,6 +148,7 @@ void Device::power_up() {
   ports_ = session_->options().publish;
   session_->impair(link_);
   session_->on_work([this] { wake(); });
+  session_->on_fault([this](const host::Fault& fault, const std::string& what) { on_fault(fault, what); });
   session_->explain_panics_to([this](std::string_view text) { console_->write(text); });
   control_observer_ = session_->control().observe([this](debug::RunEvent event) { on_control(event); });
   state_ = DeviceState::kRunning;
@@ -213,6 +214,15 @@ void Device::on_control(debug::RunEvent event) {
   tell(Event::Kind::kReset);
 }
 
+void Device::on_fault(const host::Fault& fault, const std::string& what) {
+  tell(Event::Kind::kFault, what);
+  if (fault.kind != host::Fault::Kind::kPowerCut) return;
+  // As after power_up(): it has to show anew that it is ready.
+  ready_ = false;
+  panicked_ = false;
+  if (ready_watch_) ready_watch_.emplace(std::vector<std::string>{plan_->group->ready});
+}
+
 // ---- Commands ----
 
 void Device::start() {
@@ -260,6 +270,16 @@ void Device::impair(const net::ImpairmentPatch& patch) {
   if (session_) session_->impair(link_);
   wake();
   tell(Event::Kind::kNetwork, net::impairment_text(link_));
+}
+
+Result<void> Device::inject(const host::Fault& fault) {
+  if (!session_)
+    return std::unexpected(
+        Error{Error::Kind::kConflict, fmt::format("{} is not running: {}", plan_->name(), name_of(state_))});
+  if (auto ok = session_->inject(fault); !ok)
+    return std::unexpected(Error{Error::Kind::kInvalid, ok.error()});
+  wake();
+  return {};
 }
 
 // ---- Questions ----

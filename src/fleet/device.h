@@ -38,6 +38,8 @@ class Device final : public Runnable {
   void impair(const net::ImpairmentPatch& patch);
   // Its machine as it is now; kConflict if there is none.
   Result<std::shared_ptr<const esp32::Snapshot>> snapshot();
+  // An error as of Control::inject().
+  Result<void> inject(const host::Fault& fault);
 
   DeviceInfo info() const;
   DeviceStats stats();
@@ -54,6 +56,7 @@ class Device final : public Runnable {
   void end(DeviceState state, Event::Kind kind, std::string reason, bool failure);
   void on_output(std::span<const std::uint8_t> bytes);
   void on_control(debug::RunEvent event);
+  void on_fault(const host::Fault& fault, const std::string& what);
   bool shows_readiness() const;
   std::string ethernet_mac() const;
   void log(base::LogLevel level, base::LogArea area, std::string_view message);

@@ -393,6 +393,10 @@ Result<void> Fleet::impair(std::string_view name, const net::ImpairmentPatch& pa
   });
 }
 
+Result<void> Fleet::inject(std::string_view name, const host::Fault& fault) {
+  return on_device(name, [&](Device& device) { return device.inject(fault); });
+}
+
 Result<void> Fleet::remove(std::string_view name) {
   const std::lock_guard change(change_mutex_);
   const auto member = find(name);

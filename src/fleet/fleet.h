@@ -50,6 +50,7 @@ class Fleet final : public Control {
                                    ConsoleCallback callback) override;
   Result<void> input(std::string_view name, std::span<const std::uint8_t> bytes) override;
   Result<void> impair(std::string_view name, const net::ImpairmentPatch& patch) override;
+  Result<void> inject(std::string_view name, const host::Fault& fault) override;
   Subscription follow_events(std::uint64_t after, EventCallback callback) override;
   void down() override;
 

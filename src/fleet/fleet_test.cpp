@@ -140,6 +140,48 @@ TEST_F(FleetTest, ACableIsCutAndHealsWhileItRuns) {
   EXPECT_THAT(answer.get(), HasSubstr("200 OK"));
 }
 
+// A guest that hangs in a loop (here: waits for its flash, for ever) takes its turns and no more, beside
+// others on the same two threads.
+TEST_F(FleetTest, GuestsThatNeverRestLeaveTheOthersTheirTime) {
+  GroupSpec busy;
+  busy.name = "busy";
+  busy.count = 4;
+  busy.machine.image = ESPALIER_FLASH_STORES_IMAGE;
+  busy.ready = "kept";
+  start({busy, demo_group(2)});
+  ASSERT_TRUE(events->wait(Event::Kind::kReady, 6));
+  const FleetStats before = fleet->stats();
+  for (unsigned round = 0; round < 5; ++round)
+    for (const char* name : {"demo-0", "demo-1"})
+      EXPECT_THAT(get(fleet->device(name)->ports[0].host_port, "/hello"), HasSubstr("200 OK")) << name;
+  const FleetStats after = fleet->stats();
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_GT(after.devices[i].instructions, before.devices[i].instructions) << after.devices[i].name;
+    EXPECT_EQ(after.devices[i].resets, 0u);
+  }
+  EXPECT_EQ(after.restarts, 0u);
+}
+
+// The power of one device is cut: it boots again and is ready again, and the others notice nothing.
+TEST_F(FleetTest, APowerCutIsOneDevicesOnly) {
+  start({demo_group(3)});
+  ASSERT_TRUE(events->wait(Event::Kind::kReady, 3));
+  ASSERT_TRUE(fleet->inject("demo-1", *host::parse_fault("power-cut,for=50ms,seed=3")));
+  ASSERT_TRUE(events->wait(Event::Kind::kFault, 1, "demo-1"));
+  EXPECT_THAT(events->detail(Event::Kind::kFault), HasSubstr("off for 50ms, memory is lost, flash was idle"));
+  ASSERT_TRUE(events->wait(Event::Kind::kReady, 2, "demo-1"));
+  const auto devices = fleet->list();
+  for (const DeviceInfo& device : devices) {
+    EXPECT_EQ(device.restarts, 0u) << device.name;
+    EXPECT_THAT(get(device.ports[0].host_port, "/hello"), HasSubstr("200 OK")) << device.name;
+  }
+  EXPECT_EQ(events->count(Event::Kind::kReady), 4u);
+  fleet->stop("demo-2");
+  EXPECT_EQ(fleet->inject("demo-2", {}).error().kind, Error::Kind::kConflict);
+  EXPECT_EQ(fleet->inject("demo-1", *host::parse_fault("power-cut,at=1")).error().kind,
+            Error::Kind::kInvalid);
+}
+
 TEST_F(FleetTest, ImpairmentsOutliveARestart) {
   GroupSpec group = demo_group(1);
   group.machine.impair = *net::parse_impairment("latency=50ms");

@@ -321,6 +321,20 @@ void Session::unplug_network() {
   impaired_.reset();
 }
 
+std::expected<void, std::string> Session::open_faults() {
+  faults_ = std::make_unique<Faults>(
+      *machine_, [this]() -> net::ImpairedLink& { return bad_cable(); },
+      [this](const Fault& fault, const std::string& what) {
+        // The file holds what the chip does.
+        if (flash_mirror_) sync_flash();
+        if (fault_told_) return fault_told_(fault, what);
+        machine_->log().warn(base::LogArea::kGeneral, "fault: {}", what);
+      });
+  for (const Fault& fault : options_.faults)
+    if (auto ok = inject(fault); !ok) return std::unexpected("--fault " + ok.error());
+  return {};
+}
+
 // Last of all, so that a port in use leaves no empty capture behind.
 std::expected<void, std::string> Session::open_capture() {
   if (options_.pcap.empty()) return {};
@@ -519,6 +533,7 @@ std::expected<void, std::string> Session::open() {
   if (auto ok = open_symbols(); !ok) return ok;
   if (auto ok = open_call_trace(); !ok) return ok;
   if (auto ok = open_network(); !ok) return ok;
+  if (auto ok = open_faults(); !ok) return ok;
   if (auto ok = open_serial_ports(); !ok) return ok;
   if (auto ok = open_perf_map(); !ok) return ok;
   if (auto ok = open_gdb(); !ok) return ok;
@@ -564,6 +579,8 @@ std::uint64_t Session::advance(bool quiet) {
   if (!control_->running()) return until_deadline(began);
   // A console that does not keep up makes the guest wait.
   if (congested()) return std::min(kHostInterval, until_deadline(began));
+  if (faults_->due()) faults_->carry_out();
+  if (const std::uint64_t off = faults_->off_ns(); off != 0) return std::min(off, until_deadline(began));
   offer_input(false);
   for (;;) {
     switch (machine_->run_round()) {
@@ -581,7 +598,8 @@ std::uint64_t Session::advance(bool quiet) {
       case esp32::Machine::Progress::kStopped:
         return 0;
     }
-    if (!control_->running() || due() || base::EventLoop::now_ns() - began >= kHostInterval) return 0;
+    if (!control_->running() || due() || faults_->due() || base::EventLoop::now_ns() - began >= kHostInterval)
+      return 0;
   }
 }
 

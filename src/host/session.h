@@ -25,6 +25,7 @@
 #include "esp32/snapshot.h"
 #include "host/boot_inputs.h"
 #include "host/console_watch.h"
+#include "host/faults.h"
 #include "host/network_line.h"
 #include "host/perf_map.h"
 #include "host/session_options.h"
@@ -91,6 +92,12 @@ class Session {
   const NetworkLine& network_line() const { return *line_; }
   // How bad the cable is, from now on.
   void impair(const net::LinkImpairment& link);
+  // Something goes wrong on purpose, now or later. An error is one line: this machine cannot have it.
+  std::expected<void, std::string> inject(const Fault& fault) { return faults_->add(fault); }
+  // Who is told of each fault when it has been done, in the place of the machine's log; before open().
+  void on_fault(std::function<void(const Fault&, const std::string&)> callback) {
+    fault_told_ = std::move(callback);
+  }
   // The bad piece of cable; nullptr: there has never been one.
   net::ImpairedLink* impaired_link() { return impaired_.get(); }
   // The name by which monitors know the network.
@@ -128,6 +135,7 @@ class Session {
   Result<void> load_kernel();
   Result<void> open_serial_ports();
   Result<void> open_network();
+  Result<void> open_faults();
   Result<void> open_capture();
   Result<void> open_gdb();
   Result<void> open_perf_map();
@@ -194,6 +202,8 @@ class Session {
   std::unique_ptr<net::Network> other_network_;  // not libslirp's
   std::unique_ptr<net::PcapTap> tap_;
   std::unique_ptr<net::ImpairedLink> impaired_;
+  std::function<void(const Fault&, const std::string&)> fault_told_;
+  std::unique_ptr<Faults> faults_;
   std::unique_ptr<devices::FlashMirror> flash_mirror_;
   base::EventLoop::Timer flash_timer_;
   std::uint64_t deadline_ns_ = 0;     // 0: none

@@ -15,6 +15,7 @@
 #include "debug/tracing.h"
 #include "devices/efuse_values.h"
 #include "esp32/machine_clock.h"
+#include "host/fault.h"
 #include "net/impairment.h"
 #include "net/publish.h"
 #include "net/slirp_network.h"
@@ -44,6 +45,7 @@ struct SessionOptions {
   std::string tap;                  // NetMode::kTap: the interface's name
   net::SocketLinkSpec link;         // NetMode::kSocket
   net::LinkImpairment impair;       // of the cable
+  std::vector<Fault> faults;        // that are to come
   std::string network_id = "net0";  // by which monitors know the network
   std::array<base::SerialSpec, 3> serial{
       base::SerialSpec{.kind = base::SerialSpec::Kind::kStdio}};  // UART0 to UART2

@@ -185,6 +185,18 @@ class FleetTest(unittest.TestCase):
         self.assertIn("no device and no group 'lob'", self.fleet('net', 'lob', code=2))
         self.assertIn('whose cable?', self.fleet('net', '--clear', code=2))
 
+    def test_faults(self):
+        base = self.up(2)
+        self.fleet('fault', 'lab-1', 'power-cut', '--for', '50ms', '--seed', '3')
+        eventually(lambda: self.fleet('logs', 'lab-1').count('listening on port') == 2, 'the second boot')
+        self.assertEqual(get(base + 1)[0], 200)
+        self.assertEqual(self.fleet('logs', 'lab-0').count('listening on port'), 1)
+        self.fleet('fault', 'lab', 'bit-flip', '--memory', 'flash', '--address', '0x300000', '--bit', '3')
+        self.assertIn("'power' is none of power-cut", self.fleet('fault', 'lab', 'power', code=2))
+        self.assertIn("--seed: 'x' is not a whole number", self.fleet('fault', 'lab', 'power-cut', '--seed', 'x', code=2))
+        self.assertIn("memory, address, bit and bits are bit-flip's",
+                      self.fleet('fault', 'lab', 'power-cut', '--bit', '3', code=2))
+
     def test_power(self):
         base = self.up(3)
         self.fleet('stop', 'lab-0', 'lab-1')

@@ -8,6 +8,7 @@
 
 #include "cli/fleet/client.h"
 #include "cli/fleet/clones.h"
+#include "cli/fleet/fault.h"
 #include "cli/fleet/net.h"
 #include "cli/fleet/up.h"
 
@@ -23,6 +24,7 @@ struct Arguments {
   CloneOptions clone;
   std::string file;
   NetOptions net;
+  FaultOptions fault;
   bool json = false;
   bool follow = false;
   std::optional<unsigned> tail;
@@ -95,6 +97,38 @@ void add_net_options(CLI::App& command, const std::shared_ptr<Arguments>& argume
           "What happens to which frame follows from it (default: from the names of fleet and device)")
       ->type_name("N");
   command.add_flag("--json", arguments->net.json, "As JSON");
+}
+
+void add_fault_options(CLI::App& command, const std::shared_ptr<Arguments>& arguments) {
+  command.add_option("DEVICE|GROUP", arguments->fault.who, "Whose machine")->required();
+  command
+      .add_option("KIND", arguments->fault.kind,
+                  "power-cut, brown-out, bit-flip, clock-skew or stuck-network")
+      ->required();
+  struct Setting {
+    const char *key, *type, *what;
+  };
+  constexpr Setting kSettings[] = {
+      {"at", "N", "Once the machine has executed so many instructions (default: at once)"},
+      {"within", "N", "At one of the next so many instructions, by the seed"},
+      {"seed", "N", "What is left to chance follows from it (default: 0)"},
+      {"for", "TIME", "How long power-cut, brown-out and stuck-network last (default: 100ms)"},
+      {"memory", "ram|rtc|psram|flash", "bit-flip: which (default: ram)"},
+      {"address", "ADDRESS", "bit-flip: of the byte; an offset in psram and flash (default: anywhere)"},
+      {"bit", "0..7", "bit-flip: of the byte at the address"},
+      {"bits", "N", "bit-flip: how many (default: 1)"},
+      {"ppm", "PPM", "clock-skew: how many millionths faster than the host's the guest's clocks run"},
+  };
+  for (const Setting& setting : kSettings)
+    command
+        .add_option_function<std::string>(
+            std::string("--") + setting.key,
+            [arguments, key = setting.key](const std::string& value) {
+              arguments->fault.settings.emplace_back(key, value);
+            },
+            setting.what)
+        ->type_name(setting.type);
+  command.footer("An event of kind fault says when it has happened and what exactly was done.");
 }
 
 }  // namespace
@@ -186,6 +220,9 @@ void add_fleet_command(CLI::App& app, Action& action) {
       ->type_name("[ADDR:]BASE+:GUESTPORT[/udp]")
       ->allow_extra_args(false);
 
+  CLI::App* fault = add("fault", "Let something go wrong with devices on purpose",
+                        [](const Arguments& a) { return cause_fault(a.name, a.fault); });
+  add_fault_options(*fault, arguments);
   add("scale", "Set how many devices a group has", [](const Arguments& a) { return scale(a.name, a.counts); })
       ->add_option("[GROUP=]N", arguments->counts, "N alone where there is one group")
       ->required();

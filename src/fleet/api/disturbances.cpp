@@ -52,6 +52,22 @@ Response change_network(Control& control, const Request& request) {
   return network_of(control, name_of_device(request));
 }
 
+// What the body's names say, in the words of a command line: one place knows what fits together.
+Response cause_fault(Control& control, const Request& request) {
+  const auto body = body_of(request, "Fault");
+  if (!body) return body.error();
+  host::Fault fault = host::usual_fault(*host::parse_fault_kind(body->at("kind").get<std::string>()));
+  if (const auto ns = ns_of(*body, "duration_ms")) fault.duration_ns = *ns;
+  for (const auto& [key, value] : body->items()) {
+    if (key == "kind" || key == "duration_ms") continue;
+    const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    if (auto ok = host::set_fault(fault, key, text); !ok) return problem(400, ok.error());
+  }
+  if (auto ok = host::check_fault(fault); !ok) return problem(400, ok.error());
+  if (auto done = control.inject(name_of_device(request), fault); !done) return to_problem(done.error());
+  return {.status = 202, .content_type = "application/json", .body = text_of(*body) + "\n"};
+}
+
 }  // namespace
 
 void add_disturbances(Router& router, Control& control) {
@@ -63,6 +79,7 @@ void add_disturbances(Router& router, Control& control) {
   static constexpr Row kRows[] = {
       {"GET", "/v1/devices/{name}/network", show_network},
       {"PATCH", "/v1/devices/{name}/network", change_network},
+      {"POST", "/v1/devices/{name}/faults", cause_fault},
   };
   for (const Row& row : kRows)
     router.add({.method = std::string(row.method),

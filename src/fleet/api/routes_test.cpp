@@ -145,6 +145,30 @@ TEST_F(FleetApi, CablesAreMadeWorseAndBetter) {
             "400 /v1/devices/{name}/network has no query parameter \"x\"");
 }
 
+TEST_F(FleetApi, FaultsAreCaused) {
+  const std::string target = "/v1/devices/web-0/faults";
+  const Answer cut =
+      client().request("POST", target, R"({"kind":"power-cut","within":5000,"seed":7,"duration_ms":2.5})");
+  EXPECT_EQ(cut.status, 202u);
+  EXPECT_EQ(control.fault(), *host::parse_fault("power-cut,within=5000,seed=7,for=2500us"));
+  EXPECT_EQ(client()
+                .request("POST", target, R"({"kind":"bit-flip","memory":"flash","address":36864,"bit":3})")
+                .status,
+            202u);
+  EXPECT_EQ(control.fault(), *host::parse_fault("bit-flip,memory=flash,address=0x9000,bit=3"));
+  EXPECT_EQ(client().request("POST", target, R"({"kind":"clock-skew","ppm":-150.5})").status, 202u);
+  EXPECT_EQ(control.fault(), *host::parse_fault("clock-skew,ppm=-150.5"));
+  EXPECT_EQ(problem_of("POST", target, R"({"kind":"power-cut","bit":3})"),
+            "400 power-cut: memory, address, bit and bits are bit-flip's");
+  EXPECT_EQ(problem_of("POST", target, R"({"kind":"bit-flip","bits":5000})"),
+            "400 the body: $.bits: is above 4096");
+  EXPECT_EQ(problem_of("POST", target, "{}"), "400 the body: $: has no \"kind\"");
+  EXPECT_EQ(problem_of("POST", "/v1/devices/web-1/faults", R"({"kind":"power-cut"})"),
+            "409 web-1 is not running");
+  EXPECT_EQ(problem_of("POST", "/v1/devices/web-9/faults", R"({"kind":"power-cut"})"),
+            "404 there is no device web-9");
+}
+
 TEST_F(FleetApi, GoesDown) {
   EXPECT_EQ(client().json("GET", "/healthz")["status"], "ok");
   const Answer answer = client().request("DELETE", "/v1/fleet");

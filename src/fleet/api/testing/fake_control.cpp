@@ -225,6 +225,20 @@ Result<void> FakeControl::impair(std::string_view name, const net::ImpairmentPat
   return {};
 }
 
+Result<void> FakeControl::inject(std::string_view name, const host::Fault& fault) {
+  const std::lock_guard lock(mutex_);
+  if (auto failed = failure(name); !failed) return failed;
+  if (find(name)->info.state != DeviceState::kRunning)
+    return std::unexpected(Error{Error::Kind::kConflict, fmt::format("{} is not running", name)});
+  fault_ = fault;
+  return {};
+}
+
+host::Fault FakeControl::fault() {
+  const std::lock_guard lock(mutex_);
+  return fault_;
+}
+
 Subscription FakeControl::follow_events(std::uint64_t after, EventCallback callback) {
   const std::lock_guard lock(mutex_);
   for (const Event& event : events_)

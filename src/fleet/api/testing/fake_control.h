@@ -32,6 +32,7 @@ class FakeControl final : public Control {
                                    ConsoleCallback callback) override;
   Result<void> input(std::string_view name, std::span<const std::uint8_t> bytes) override;
   Result<void> impair(std::string_view name, const net::ImpairmentPatch& patch) override;
+  Result<void> inject(std::string_view name, const host::Fault& fault) override;
   Subscription follow_events(std::uint64_t after, EventCallback callback) override;
   void down() override;
 
@@ -45,6 +46,8 @@ class FakeControl final : public Control {
   void set_room(std::size_t room);
   std::string typed();
   std::size_t followers();
+  // What inject() was last given.
+  host::Fault fault();
 
  private:
   struct Device {
@@ -71,6 +74,7 @@ class FakeControl final : public Control {
   std::optional<Error> error_;
   std::size_t room_ = 65536;
   bool down_ = false;
+  host::Fault fault_;
 };
 
 }  // namespace espalier::fleet::api::testing

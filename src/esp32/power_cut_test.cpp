@@ -216,8 +216,8 @@ TEST_F(PowerCut, TheRulesKnowWhatNoChipDoes) {
 
 TEST_F(PowerCut, AtRandomInstantsOfAGuestThatWrites) {
   // What the guest does in that, its start included: some dozens of writes and an erase or two.
-  constexpr std::uint64_t kLongestRun = 4'000'000;
-  const std::uint64_t cuts = number_from("ESPALIER_POWER_CUTS", 150);
+  constexpr std::uint64_t kLongestRun = 1'500'000;
+  const std::uint64_t cuts = number_from("ESPALIER_POWER_CUTS", 300);
   base::Random random(number_from("ESPALIER_POWER_CUT_SEED", 1));
   start(stores());
   FlashRules rules(*machine);

@@ -191,7 +191,7 @@ class FleetTest(unittest.TestCase):
         eventually(lambda: self.fleet('logs', 'lab-1').count('listening on port') == 2, 'the second boot')
         self.assertEqual(get(base + 1)[0], 200)
         self.assertEqual(self.fleet('logs', 'lab-0').count('listening on port'), 1)
-        self.fleet('fault', 'lab', 'bit-flip', '--memory', 'flash', '--address', '0x300000', '--bit', '3')
+        self.fleet('fault', 'lab', 'bit-flip', '--memory', 'flash', '--address', '0xf0000', '--bit', '3')
         self.assertIn("'power' is none of power-cut", self.fleet('fault', 'lab', 'power', code=2))
         self.assertIn("--seed: 'x' is not a whole number", self.fleet('fault', 'lab', 'power-cut', '--seed', 'x', code=2))
         self.assertIn("memory, address, bit and bits are bit-flip's",

@@ -37,6 +37,10 @@ class Fleet:
             raise AssertionError(f'fleet {arguments}: {done.stdout}{done.stderr}')
         return done.stdout
 
+    def type(self, line, *options):
+        """A carriage return ends a line here; the line feed that comes with it does nothing."""
+        return self.run('exec', 'cut-0', line + '\r', *options)
+
     def wait_ready(self):
         deadline = time.monotonic() + PATIENCE
         while not json.loads(self.run('ps', '--json'))[0]['ready']:
@@ -53,10 +57,10 @@ class Fleet:
 def cut(fleet, cuts, seed):
     kept, torn = 0, 0
     fleet.wait_ready()
-    fleet.run('exec', 'cut-0', WRITER)
-    fleet.run('exec', 'cut-0', 'open("n.txt","w").write("000000,"*%d)\r' % REPEATED, '--until', '>>> ')
+    fleet.type(WRITER)
+    fleet.type('f=open("n.txt","w");f.write("000000,"*%d);f.close();print("be"+"gun")' % REPEATED, '--until', 'begun')
     for number in range(cuts):
-        fleet.run('exec', 'cut-0', f'w({kept + 1})', '--timeout', '0.1')
+        fleet.type(f'w({kept + 1})', '--timeout', '0.1')
         fleet.run('fault', 'cut-0', 'power-cut', '--within', '20000000', '--seed', str(seed + number), '--for', '1ms')
         deadline = time.monotonic() + PATIENCE
         while len(fleet.faults()) <= number:
@@ -64,8 +68,8 @@ def cut(fleet, cuts, seed):
                 raise AssertionError('the fault has not come')
             time.sleep(0.02)
         fleet.wait_ready()
-        fleet.run('exec', 'cut-0', WRITER)
-        shown = fleet.run('exec', 'cut-0', READER, '--until', f'{REPEATED * 7}\r\n')
+        fleet.type(WRITER)
+        shown = fleet.type(READER, '--until', f'{REPEATED * 7}\r\n')
         found = re.search(r'kept (\d+) True', shown)
         if not found or int(found[1]) < kept:
             raise AssertionError(f'after {fleet.faults()[-1]}: {kept} was kept before, now: {shown}')

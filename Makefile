@@ -1,6 +1,6 @@
 # A front door to CMake and the scripts in tools/. Each target installs the Debian packages it needs.
 
-.PHONY: build test demo bench image image-idf install clean
+.PHONY: build test demo bench soak image image-idf install clean
 
 build:
 	tools/install-deps build
@@ -19,6 +19,10 @@ bench:
 	cmake --preset release
 	cmake --build --preset release --target espalier bench_native
 	bench/bench.py $(ARGS)
+
+# A day of the devices' time, in as many minutes as it takes: make soak ARGS="--hours 1"; see tests/soak/soak.py.
+soak: build
+	tests/soak/soak.py build/release/espalier $(ARGS)
 
 # One more name, for scripts that ask for QEMU's image: make image TAGS="espalier:latest esp-qemu:latest".
 image:

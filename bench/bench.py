@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 
-from measure import engines, kernels, machines
+from measure import engines, fleets, kernels, machines
 from measure.guest import Failed
 from measure.report import Report, Row
 
@@ -225,6 +225,32 @@ class Bench:
         self.each(f'RSS, {name} after that', 'MiB', lambda engine: rss[engine.name], repeats=1,
                   chosen=[engine for engine in self.engines if engine.name in rss])
 
+    def fleets(self):
+        self.report.section('fleets: many machines in one process')
+        count, seconds = (100, 3) if self.options.quick else (1000, 10)
+        ours = self.espaliers[-1:]
+        seen = {}
+
+        def measure(_):
+            seen.update(fleets.clones(self.program, count, 20000, count, seconds))
+            return seen['clone_ms'] / 1000, seen
+
+        self.each('a clone of the demo: processor time', 's', measure, chosen=ours, repeats=1)
+        if seen:
+            load = seen['load']
+            for name, unit, value, aim, text in (
+                    (f'{count} clones: up', 's', seen['up'], count / 500, '500 a second'),
+                    (f'{count} idle clones: memory', 'MiB', seen['own'], 1536 * count / 1000, '1.5 MiB each'),
+                    (f'{count} idle clones: CPU', '%', seen['idle'] * 100, 100, 'one core'),
+                    (f'{count} requests a second: failed', '', load['failed'], 0, 'none'),
+                    (f'{count} requests a second: median', 's', load['latency_us']['p50'] * 1e-6, 0.005, '5 ms'),
+                    (f'{count} requests a second: p99', 's', load['latency_us']['p99'] * 1e-6, 0.05, '50 ms')):
+                self.each(name, unit, lambda _, value=value: value, chosen=ours, repeats=1, aim=aim, aim_text=text)
+        if hello := self.image('idf5.0-hello'):
+            self.each('idf5.0-hello, warp: cold boots', '/s', lambda _: fleets.cold_boots(
+                self.program, hello, 'Hello world!', 60), chosen=ours, repeats=1, aim=30, aim_text='30 /s',
+                more_is_better=True)
+
     def clock(self):
         self.report.section("the guest's clock against the host's over 60 s, host overloaded three times")
 
@@ -252,6 +278,7 @@ def main():
         bench.computing()
         bench.idle()
         bench.http()
+        bench.fleets()
         if options.long:
             bench.clock()
     for failure in bench.report.failures:

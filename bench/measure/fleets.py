@@ -1,0 +1,109 @@
+"""Many devices in one process: what each costs, and how they answer together."""
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+
+from .guest import Failed
+from .machines import http_get
+
+PATIENCE = 300
+
+
+class Fleet:
+    """A running `espalier fleet up`, in a runtime folder of its own. Use it in a `with`: it ends with it."""
+
+    def __init__(self, program, folder, *arguments):
+        self.program, self.folder = str(program), folder
+        self.environment = dict(os.environ, XDG_RUNTIME_DIR=folder)
+        self.started = time.monotonic()
+        self.process = subprocess.Popen([self.program, 'fleet', 'up', *map(str, arguments)], env=self.environment,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(60)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.process.stderr.close()
+
+    def ask(self, *arguments):
+        done = subprocess.run([self.program, *arguments], env=self.environment, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Failed((done.stderr or done.stdout).strip())
+        return done.stdout
+
+    def wait_until(self, condition, what):
+        """`condition` of what `fleet stats` tells; returns the seconds since the start of the process."""
+        while True:
+            if self.process.poll() is not None:
+                raise Failed(self.process.stderr.read().strip() or 'the fleet has ended')
+            with contextlib.suppress(Failed):  # its socket may not be there yet
+                if condition(json.loads(self.ask('fleet', 'stats', '--json'))):
+                    return time.monotonic() - self.started
+            if time.monotonic() - self.started > PATIENCE:
+                raise Failed(f'{what}: not within {PATIENCE} s')
+            time.sleep(0.01)
+
+    def cpu(self):
+        return time.clock_gettime(~self.process.pid << 3 | 2)
+
+    def own_mib(self):
+        """What would be free without the process; pages that its machines share count once."""
+        with open(f'/proc/{self.process.pid}/smaps_rollup', encoding='ascii') as lines:
+            sizes = dict(line.split()[:2] for line in list(lines)[1:])
+        return int(sizes['Pss:']) / 1024
+
+
+def demo_snapshot(program, folder):
+    path = f'{folder}/demo.snap'
+    done = subprocess.run([str(program), 'snapshot', 'create', '--demo', '--clock', 'warp', '--until',
+                           'listening on port 80', '-o', path], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Failed(done.stderr.strip())
+    return path
+
+
+def clones(program, count, base, rate, seconds):
+    """`count` clones of the demo guest, idle and then under `rate` requests a second spread over them: a dictionary
+    of figures."""
+    with tempfile.TemporaryDirectory() as folder:
+        snapshot = demo_snapshot(program, folder)
+        with Fleet(program, folder, snapshot, '--name', 'bench', '-n', count, '-p', f'127.0.0.1:{base}+:80') as fleet:
+            up = fleet.wait_until(lambda stats: stats['states']['running'] == count, f'{count} clones run')
+            boots = fleet.cpu()
+            for port in range(base, base + count):
+                http_get(port)
+            time.sleep(2)
+            before, cpu = time.monotonic(), fleet.cpu()
+            time.sleep(5)
+            idle = (fleet.cpu() - cpu) / (time.monotonic() - before)
+            own = fleet.own_mib()
+            load = json.loads(fleet.ask('load', '--fleet', 'bench', '-c', str(min(count, 1000)), '--rate', str(rate), '-d',
+                                        str(seconds), '--warmup', '2', '--allow-errors', '--json', '-'))
+            return {'up': up, 'clone_ms': boots / count * 1000, 'idle': idle, 'own': own, 'load': load}
+
+
+def cold_boots(program, image, text, count):
+    """Machines of `image` that show `text` on their consoles, a second, in `warp`: each is booted by a fleet and ends
+    with its first reset."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = f'{folder}/cold.toml'
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(f'[fleet]\nname = "cold"\nnet = "none"\n[[device]]\nname = "d"\nimage = {json.dumps(str(image))}\n'
+                       f'count = {count}\nclock = "warp"\nready = {json.dumps(text)}\nrestart = "no"\n'
+                       'reset-limit = 0\n')
+        with Fleet(program, folder, '--from', path) as fleet:
+            # Those that have ended have shown it, or the fleet would tell of failures of another kind.
+            seconds = fleet.wait_until(lambda stats: sum(stats['states'][state] for state in ('failed', 'exited')) +
+                                       stats['ready'] == count, f'{count} boots')
+            return count / seconds

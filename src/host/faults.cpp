@@ -171,6 +171,7 @@ std::string Faults::flip(Memory memory, std::uint32_t address, unsigned bit) {
     esp32::MemoryMap& map = machine_.memory();
     std::uint8_t* const at =
         memory == Memory::kPsram ? map.writable_psram(address, 1) : map.writable(0, address, 1);
+    if (at == nullptr) return fmt::format("{:#x} bit {} (not done: the host has no room)", address, bit);
     byte = *at ^= mask;
     if (memory != Memory::kPsram) map.stored(address, 1);
   }

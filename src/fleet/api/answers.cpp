@@ -1,5 +1,7 @@
 #include "fleet/api/answers.h"
 
+#include <fmt/format.h>
+
 #include "fleet/api/openapi.h"
 
 namespace espalier::fleet::api {
@@ -35,6 +37,17 @@ std::expected<Json, Response> body_of(const Request& request, std::string_view s
 
 const std::string& name_of_device(const Request& request) {
   return request.parameters.find("name")->second;
+}
+
+void add_routes(Router& router, Control& control, std::span<const ControlRoute> routes) {
+  for (const ControlRoute& route : routes)
+    router.add({.method = std::string(route.method),
+                .pattern = std::string(route.pattern),
+                .handler = [&control, &route](const Request& request) -> Response {
+                  for (const auto& [name, value] : request.query)
+                    return problem(400, fmt::format("{} has no query parameter \"{}\"", route.pattern, name));
+                  return route.answer(control, request);
+                }});
 }
 
 }  // namespace espalier::fleet::api

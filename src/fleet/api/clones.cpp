@@ -1,7 +1,5 @@
 #include "fleet/api/clones.h"
 
-#include <fmt/format.h>
-
 #include <string>
 #include <vector>
 
@@ -30,23 +28,11 @@ Response clone(Control& control, const Request& request) {
 }  // namespace
 
 void add_clones(Router& router, Control& control) {
-  struct Row {
-    std::string_view method;
-    std::string_view pattern;
-    Response (*answer)(Control&, const Request&);
-  };
-  static constexpr Row kRows[] = {
+  static constexpr ControlRoute kRoutes[] = {
       {"GET", "/v1/devices/{name}/snapshot", snapshot},
       {"POST", "/v1/devices/{name}/clones", clone},
   };
-  for (const Row& row : kRows)
-    router.add({.method = std::string(row.method),
-                .pattern = std::string(row.pattern),
-                .handler = [&control, &row](const Request& request) -> Response {
-                  for (const auto& [name, value] : request.query)
-                    return problem(400, fmt::format("{} has no query parameter \"{}\"", row.pattern, name));
-                  return row.answer(control, request);
-                }});
+  add_routes(router, control, kRoutes);
 }
 
 }  // namespace espalier::fleet::api

@@ -1,7 +1,5 @@
 #include "fleet/api/disturbances.h"
 
-#include <fmt/format.h>
-
 #include <cmath>
 #include <optional>
 
@@ -71,24 +69,12 @@ Response cause_fault(Control& control, const Request& request) {
 }  // namespace
 
 void add_disturbances(Router& router, Control& control) {
-  struct Row {
-    std::string_view method;
-    std::string_view pattern;
-    Response (*answer)(Control&, const Request&);
-  };
-  static constexpr Row kRows[] = {
+  static constexpr ControlRoute kRoutes[] = {
       {"GET", "/v1/devices/{name}/network", show_network},
       {"PATCH", "/v1/devices/{name}/network", change_network},
       {"POST", "/v1/devices/{name}/faults", cause_fault},
   };
-  for (const Row& row : kRows)
-    router.add({.method = std::string(row.method),
-                .pattern = std::string(row.pattern),
-                .handler = [&control, &row](const Request& request) -> Response {
-                  for (const auto& [name, value] : request.query)
-                    return problem(400, fmt::format("{} has no query parameter \"{}\"", row.pattern, name));
-                  return row.answer(control, request);
-                }});
+  add_routes(router, control, kRoutes);
 }
 
 }  // namespace espalier::fleet::api

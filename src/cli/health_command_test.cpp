@@ -11,6 +11,7 @@
 #include <chrono>
 #include <filesystem>
 
+#include "cli/cli_test_support.h"
 #include "cli/exit_code.h"
 #include "load/load_test_support.h"
 
@@ -23,18 +24,8 @@ using load::test::Server;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-struct Outcome {
-  int code = -1;
-  std::string output, errors;
-};
-
-Outcome run(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), "health");
-  testing::internal::CaptureStdout();
-  testing::internal::CaptureStderr();
-  const int code = run_cli(arguments, {});
-  const std::string output = testing::internal::GetCapturedStdout();
-  return {code, output, testing::internal::GetCapturedStderr()};
+Outcome run(const std::vector<std::string>& arguments) {
+  return outcome_of("health", arguments);
 }
 
 void expect_unwell(const std::vector<std::string>& arguments, std::string_view why,

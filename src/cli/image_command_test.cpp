@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/cli_test_support.h"
 #include "cli/exit_code.h"
 #include "image/file.h"
 #include "image/image_test_support.h"
@@ -18,24 +19,12 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-struct Outcome {
-  int code = -1;
-  std::string output, errors;
-};
-
 Outcome run(const std::vector<std::string>& arguments) {
-  testing::internal::CaptureStdout();
-  testing::internal::CaptureStderr();
-  int code = run_cli(arguments, {});
-  std::string output = testing::internal::GetCapturedStdout();
-  return {code, output, testing::internal::GetCapturedStderr()};
+  return outcome_of("", arguments);
 }
 
 void expect_refused(const std::vector<std::string>& arguments, std::string_view what) {
-  Outcome outcome = run(arguments);
-  EXPECT_EQ(outcome.code, kBadInput) << testing::PrintToString(arguments);
-  EXPECT_THAT(outcome.errors, HasSubstr(what));
-  EXPECT_EQ(std::ranges::count(outcome.errors, '\n'), 1) << outcome.errors;
+  expect_refusal("", arguments, what);
 }
 
 TEST(Cli, VersionAndHelp) {

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "cli/cli_test_support.h"
 #include "cli/exit_code.h"
 #include "load/load_test_support.h"
 
@@ -20,25 +21,12 @@ using load::test::Server;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-struct Outcome {
-  int code = -1;
-  std::string output, errors;
-};
-
-Outcome run(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), "load");
-  testing::internal::CaptureStdout();
-  testing::internal::CaptureStderr();
-  const int code = run_cli(arguments, {});
-  const std::string output = testing::internal::GetCapturedStdout();
-  return {code, output, testing::internal::GetCapturedStderr()};
+Outcome run(const std::vector<std::string>& arguments) {
+  return outcome_of("load", arguments);
 }
 
 void expect_refused(const std::vector<std::string>& arguments, std::string_view what) {
-  const Outcome outcome = run(arguments);
-  EXPECT_EQ(outcome.code, kBadInput) << testing::PrintToString(arguments);
-  EXPECT_THAT(outcome.errors, HasSubstr(what));
-  EXPECT_EQ(std::ranges::count(outcome.errors, '\n'), 1) << outcome.errors;
+  expect_refusal("load", arguments, what);
 }
 
 std::string contents(const std::filesystem::path& file) {

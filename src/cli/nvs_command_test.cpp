@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/cli_test_support.h"
 #include "cli/exit_code.h"
 #include "image/file.h"
 #include "image/image_test_support.h"
@@ -18,25 +19,12 @@ using image::Bytes;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-struct Outcome {
-  int code = -1;
-  std::string output, errors;
-};
-
-Outcome run(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), "image");
-  testing::internal::CaptureStdout();
-  testing::internal::CaptureStderr();
-  const int code = run_cli(arguments, {});
-  const std::string output = testing::internal::GetCapturedStdout();
-  return {code, output, testing::internal::GetCapturedStderr()};
+Outcome run(const std::vector<std::string>& arguments) {
+  return outcome_of("image", arguments);
 }
 
 void expect_refused(const std::vector<std::string>& arguments, std::string_view what) {
-  const Outcome outcome = run(arguments);
-  EXPECT_EQ(outcome.code, kBadInput) << testing::PrintToString(arguments);
-  EXPECT_THAT(outcome.errors, HasSubstr(what));
-  EXPECT_EQ(std::ranges::count(outcome.errors, '\n'), 1) << outcome.errors;
+  expect_refusal("image", arguments, what);
 }
 
 TEST(NvsCommand, WhatIsMadeIsRead) {

@@ -38,6 +38,12 @@ class SlirpTest : public ::testing::Test {
     EXPECT_TRUE(port) << port.error();
     return port.value_or(0);
   }
+  // Publishes the guest's port 80, from where `tcp` takes the client's connection.
+  bool connect(HostSocket& client, GuestTcp& tcp) {
+    const auto port = publish("0:80");
+    guest.announce();
+    return client.connect_to(port) && tcp.accept();
+  }
 };
 
 Bytes dhcp_message(std::uint8_t kind, std::uint32_t requested) {
@@ -149,12 +155,9 @@ TEST_F(SlirpTest, RefusedConnectionsAreReset) {
 }
 
 TEST_F(SlirpTest, PublishedTcpPortReachesTheGuest) {
-  const auto port = publish("0:80");
-  guest.announce();
   HostSocket client(AF_INET, SOCK_STREAM);
-  ASSERT_TRUE(client.connect_to(port));
   GuestTcp tcp(guest, 80);
-  ASSERT_TRUE(tcp.accept());
+  ASSERT_TRUE(connect(client, tcp));
   EXPECT_EQ(tcp.remote, kHostIp);
   ASSERT_TRUE(client.put("GET /hello"));
   ASSERT_TRUE(tcp.receive(10));
@@ -173,12 +176,9 @@ TEST_F(SlirpTest, PublishedTcpPortReachesTheGuest) {
 
 // Without that, each answer of a guest whose stack uses Nagle's algorithm waits for libslirp's timer of 2 ms.
 TEST_F(SlirpTest, DataThatAcknowledgesAsWellIsAcknowledgedWhenTheGuestIsIdle) {
-  const auto port = publish("0:80");
-  guest.announce();
   HostSocket client(AF_INET, SOCK_STREAM);
-  ASSERT_TRUE(client.connect_to(port));
   GuestTcp tcp(guest, 80);
-  ASSERT_TRUE(tcp.accept());
+  ASSERT_TRUE(connect(client, tcp));
   tcp.delays_acks = true;
   for (int turn = 0; turn < 20; ++turn) {
     ASSERT_TRUE(client.put("GET /hello"));
@@ -200,12 +200,9 @@ TEST_F(SlirpTest, DataThatAcknowledgesAsWellIsAcknowledgedWhenTheGuestIsIdle) {
 
 // As on a host that does not run the machine, and where the guest never waits.
 TEST_F(SlirpTest, AcknowledgementsWaitForTheGuestsWorkButNotForEver) {
-  const auto port = publish("0:80");
-  guest.announce();
   HostSocket client(AF_INET, SOCK_STREAM);
-  ASSERT_TRUE(client.connect_to(port));
   GuestTcp tcp(guest, 80);
-  ASSERT_TRUE(tcp.accept());
+  ASSERT_TRUE(connect(client, tcp));
   tcp.delays_acks = true;
   const auto answer = [&](std::size_t requests) {
     ASSERT_TRUE(client.put("GET /hello"));
@@ -445,12 +442,9 @@ TEST_F(SlirpTest, UdpFloodIsHeldBackAndNothingIsLost) {
 }
 
 TEST_F(SlirpTest, TcpStreamThroughASlowGuestIsCompleteAndInOrder) {
-  const auto port = publish("0:80");
-  guest.announce();
   HostSocket client(AF_INET, SOCK_STREAM);
-  ASSERT_TRUE(client.connect_to(port));
   GuestTcp tcp(guest, 80);
-  ASSERT_TRUE(tcp.accept());
+  ASSERT_TRUE(connect(client, tcp));
   std::string sent;
   for (int i = 0; sent.size() < 300'000; ++i) sent += std::to_string(i) + ' ';
   std::size_t at = 0;
@@ -474,12 +468,9 @@ TEST_F(SlirpTest, TcpStreamThroughASlowGuestIsCompleteAndInOrder) {
 // While an acknowledgement is owed, libslirp is not asked what it waits for; a socket that it has written to
 // the last byte must not look like one that it is to write to.
 TEST_F(SlirpTest, ReaderThatCatchesUpWhileAcknowledgementsAreOwedIsNotTakenForGone) {
-  const auto port = publish("0:80");
-  guest.announce();
   HostSocket client(AF_INET, SOCK_STREAM);
-  ASSERT_TRUE(client.connect_to(port));
   GuestTcp tcp(guest, 80);
-  ASSERT_TRUE(tcp.accept());
+  ASSERT_TRUE(connect(client, tcp));
   const std::string piece(500, 'x');
   // What libslirp keeps because the host has no room for it: the queue that its table shows before the last.
   const auto kept = [&] {

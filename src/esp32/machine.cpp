@@ -170,8 +170,7 @@ Machine::Progress Machine::run_round() {
   if (memory_.exhausted())
     stop({Halt::Kind::kHostMemory,
           "the host has no room for more of the guest's memory: raise vm.max_map_count, or run fewer "
-          "machines in "
-          "one process"});
+          "machines in one process"});
   debug_.deliver();
   if (halt_) return Progress::kStopped;
   return ran || !pending_resets_.empty() ? Progress::kRan : Progress::kIdle;

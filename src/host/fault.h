@@ -13,17 +13,15 @@ struct Fault {
   enum class Kind : std::uint8_t {
     // The supply goes, and comes back after `duration_ns` of the host's time (in warp at once, since no time
     // passes without the guest). RAM and RTC memory are lost; flash holds what its chip has left of what it
-    // was
-    // doing (devices/flash_power_cut.h).
+    // was doing (devices/flash_power_cut.h).
     kPowerCut,
     // The supply falls below the chip's brown-out threshold for `duration_ns` of the guest's time, but not
-    // below
-    // what logic and flash need: what comes of it is up to the detector (RTC_CNTL_BROWN_OUT_REG). If the
-    // firmware has not enabled it nothing happens.
+    // below what logic and flash need: what comes of it is up to the detector (RTC_CNTL_BROWN_OUT_REG). If
+    // the firmware has not enabled it nothing happens.
     kBrownOut,
-    kBitFlip,    // `bits` bits of `memory` turn over
-    kClockSkew,  // the guest's clocks run `ppm` millionths faster than the host's, until the next one; 0: as
-                 // fast
+    kBitFlip,  // `bits` bits of `memory` turn over
+    // The guest's clocks run `ppm` millionths faster than the host's, until the next one; 0: as fast.
+    kClockSkew,
     // Nothing passes the network for `duration_ns` of the guest's time, though the link stays up.
     kStuckNetwork,
   };

@@ -7,12 +7,12 @@
 #include <array>
 #include <charconv>
 #include <set>
-#include <thread>
 #include <tuple>
 #include <utility>
 
 #include "base/random.h"
 #include "fleet/limits.h"
+#include "fleet/processors.h"
 
 namespace espalier::fleet {
 namespace {
@@ -25,7 +25,7 @@ constexpr std::array kStates = {DeviceState::kStarting, DeviceState::kRunning, D
                                 DeviceState::kStopped,  DeviceState::kExited,  DeviceState::kFailed};
 
 std::size_t worker_count(const FleetSpec& spec) {
-  return spec.workers != 0 ? spec.workers : std::max(1u, std::thread::hardware_concurrency());
+  return spec.workers != 0 ? spec.workers : usable_processors();
 }
 
 void add_totals(FleetStats& totals, const DeviceStats& device) {

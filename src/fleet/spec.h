@@ -100,7 +100,7 @@ struct FleetSpec {
   std::string name = "fleet";
   FleetNet net = FleetNet::kUser;
   LanSpec lan;
-  unsigned workers = 0;  // threads; 0: one for each host core
+  unsigned workers = 0;  // threads; 0: usable_processors()
   std::vector<GroupSpec> groups;
 };
 

@@ -418,6 +418,8 @@ class FleetTest(unittest.TestCase):
             out.write('[[device]]\ndemo = true\n[device.partitions.nvs.app]\nid = 1\n')
         self.assertEqual(self.fleet('up', '--from', file, code=2),
                          f'espalier: {file}:1: partitions: the image has no partition table\n')
+        self.assertEqual(self.fleet('up', '--from', file, '--net', 'lan', code=2),
+                         f'espalier: --net beside --from: {file} describes the devices, by net in [fleet]\n')
         with socket.socket() as taken:
             taken.bind(('127.0.0.1', 0))
             taken.listen()

@@ -271,7 +271,10 @@ int run(const UpOptions& options, const FleetSpec& spec, const FleetFiles& files
 void add_up_options(CLI::App& command, UpOptions& options) {
   command.add_option("IMAGE", options.image, "Merged flash image, or build folder, that all devices run");
   command.add_flag("--demo", options.demo, "Run the built-in guest, a web server, instead of an image");
-  command.add_option("--from", options.from, "A TOML file that describes the fleet (docs/fleet.md)")
+  command
+      .add_option(
+          "--from", options.from,
+          "A TOML file that describes the fleet (docs/fleet.md); what describes devices stands there alone")
       ->type_name("FILE");
   command.add_option("--name", options.name, "The fleet's name (default: the file's, or fleet)")
       ->type_name("NAME");
@@ -308,7 +311,9 @@ void add_up_options(CLI::App& command, UpOptions& options) {
   command.add_option("--psram", options.psram, "External RAM (default: 0)")->type_name("0|2M|4M");
   command.add_option("--flash-size", options.flash_size, "Default: from the image")
       ->type_name("1M|2M|4M|8M|16M");
-  command.add_option("--workers", options.workers, "Threads that run machines (default: one a host core)")
+  command
+      .add_option("--workers", options.workers,
+                  "Threads that run machines (default: one for each core that this process may use)")
       ->type_name("N");
   command.add_option("--listen", options.listen, "Offer the control API here, too: unix:PATH or [ADDR:]PORT")
       ->type_name("WHERE")
@@ -342,13 +347,40 @@ std::expected<void, std::string> add_uplinks(const UpOptions& options, FleetSpec
   return {};
 }
 
+// What a file says of its devices cannot be said again beside it, where there may be many groups of them.
+std::expected<void, std::string> check_beside_file(const UpOptions& options) {
+  struct Described {
+    bool given;
+    std::string_view option;
+    std::string_view key;  // what the file has for it
+  };
+  const Described all[] = {
+      {!options.image.empty(), "IMAGE", "image in a [[device]]"},
+      {options.demo, "--demo", "demo in a [[device]]"},
+      {options.count.has_value(), "-n", "count in a [[device]]"},
+      {!options.ports.empty(), "-p", "ports in a [[device]]"},
+      {!options.net.empty(), "--net", "net in [fleet]"},
+      {!options.restart.empty(), "--restart", "restart in a [[device]]"},
+      {!options.ready.empty(), "--ready", "ready in a [[device]]"},
+      {!options.persist.empty(), "--persist", "persist in a [[device]]"},
+      {options.cpu.has_value(), "--cpu", "cpu in a [[device]]"},
+      {!options.clock.empty(), "--clock", "clock in a [[device]]"},
+      {!options.psram.empty(), "--psram", "psram in a [[device]]"},
+      {!options.flash_size.empty(), "--flash-size", "flash-size in a [[device]]"},
+  };
+  for (const Described& one : all)
+    if (one.given)
+      return Wrong(fmt::format("{} beside --from: {} describes the devices, by {}", one.option, options.from,
+                               one.key));
+  return {};
+}
+
 std::expected<FleetSpec, std::string> described_by(const UpOptions& options,
                                                    const std::optional<Replica>& replica) {
   FleetSpec spec;
   const bool described = options.demo || !options.image.empty();
   if (!options.from.empty()) {
-    if (described || options.count || !options.ports.empty())
-      return Wrong("--from FILE describes the devices: no IMAGE, --demo, -n or -p beside it");
+    if (auto ok = check_beside_file(options); !ok) return Wrong(ok.error());
     auto loaded = load_fleet_spec(options.from);
     if (!loaded) return Wrong(loaded.error());
     spec = std::move(*loaded);

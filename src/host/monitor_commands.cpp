@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "host/exposure.h"
+#include "host/fault.h"
 #include "host/monitor.h"
 #include "host/monitor_expression.h"
 #include "host/monitor_network.h"
@@ -74,6 +75,17 @@ std::string choose_cpu(Monitor& monitor, const Call& call) {
 std::string cont(Monitor& monitor, const Call&) {
   monitor.control().resume();
   return {};
+}
+// What QEMU has not: the words of `run --fault`, with spaces or commas between them.
+std::string fault(Monitor& monitor, const Call& call) {
+  const auto wrong = [](std::string_view what) {
+    return fmt::format("{}\nTry \"help fault\" for more information\n", what);
+  };
+  const auto parsed = parse_fault(fmt::format("{}", fmt::join(call.words, ",")));
+  if (!parsed) return wrong(parsed.error());
+  const auto done = monitor.session().inject_now(*parsed);
+  if (!done) return wrong(done.error());
+  return done->empty() ? std::string() : *done + "\n";
 }
 std::string gdbserver(Monitor& monitor, const Call& call) {
   const std::string device = call.words.empty() ? "tcp::1234" : call.words[0];
@@ -184,6 +196,8 @@ constexpr Monitor::Command kCommands[] = {
     {"cont|c", "", "resume emulation", 0, 0, cont},
     {"cpu", "index", "set the default CPU", 1, 1, choose_cpu},
     {"delvm", "tag", "delete a VM snapshot from its tag", 1, 1, delvm},
+    {"fault", "power-cut|brown-out|bit-flip|clock-skew|stuck-network [key=value ...]",
+     "let something go wrong on purpose (see docs/fleet.md)", 1, Monitor::kAnyWords, fault},
     {"gdbserver", "[device]", "start gdbserver on given device (default 'tcp::1234'), stop with 'none'", 0, 1,
      gdbserver},
     {"help|?", "[cmd]", "show the help", 0, 2, help},

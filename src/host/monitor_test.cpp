@@ -227,6 +227,48 @@ TEST_F(MonitorTest, TraceEventsAreSwitched) {
   EXPECT_THAT(ask("trace-event cpu_waiti maybe"), StartsWith("Expected 'on' or 'off'\n"));
 }
 
+TEST_F(MonitorTest, FaultsHappenBeforeThePromptComesBack) {
+  std::uint8_t byte = 0;
+  const auto flash = [&] {
+    session->machine().flash().read(0x1000, {&byte, 1});
+    return byte;
+  };
+  ASSERT_EQ(flash(), 0xe9);
+  EXPECT_THAT(ask("fault bit-flip memory=flash address=0x1000 bit=3"),
+              StartsWith("bit-flip at instruction 0: flash 0x1000 bit 3"));
+  EXPECT_EQ(flash(), 0xe1);
+  EXPECT_THAT(ask("fault bit-flip,memory=flash,address=0x1000,bit=3"), StartsWith("bit-flip at "));
+  EXPECT_EQ(flash(), 0xe9);
+  ask("cont");
+  run(3);
+  ask("stop");
+  ASSERT_NE(session->machine().core(0).state().pc, 0x40000400u);
+  EXPECT_THAT(ask("fault power-cut"), HasSubstr(": memory is lost, "));
+  EXPECT_EQ(session->machine().core(0).state().pc, 0x40000400u);
+  EXPECT_EQ(ask("info status"), "VM status: paused\n");
+}
+
+TEST_F(MonitorTest, FaultsMayComeLater) {
+  ask("cont");
+  run(2);
+  const std::uint64_t at = session->machine().instructions() + 100'000;
+  EXPECT_EQ(ask(fmt::format("fault stuck-network at={} for=1s", at)), "");
+  EXPECT_EQ(session->impaired_link(), nullptr);
+  while (session->machine().instructions() <= at) run(1);
+  ASSERT_NE(session->impaired_link(), nullptr);
+  EXPECT_TRUE(session->impaired_link()->stuck());
+}
+
+TEST_F(MonitorTest, FaultsThatAreNoneAreNamed) {
+  const std::string hint = "\nTry \"help fault\" for more information\n";
+  EXPECT_EQ(ask("fault"), "fault: string expected" + hint);
+  EXPECT_EQ(ask("fault flood"),
+            "'flood' is none of power-cut, brown-out, bit-flip, clock-skew, stuck-network" + hint);
+  EXPECT_EQ(ask("fault power-cut for"), "'for' is no KEY=VALUE" + hint);
+  EXPECT_EQ(ask("fault bit-flip memory=psram"), "bit-flip: the chip has no PSRAM" + hint);
+  EXPECT_THAT(ask("fault clock-skew ppm=5"), HasSubstr("in warp there is no clock"));
+}
+
 TEST_F(MonitorTest, TheDocumentationHasEveryCommand) {
   std::ifstream file(ESPALIER_MONITOR_DOC);
   const std::string text{std::istreambuf_iterator<char>(file), {}};

@@ -327,12 +327,20 @@ std::expected<void, std::string> Session::open_faults() {
       [this](const Fault& fault, const std::string& what) {
         // The file holds what the chip does.
         if (flash_mirror_) sync_flash();
+        last_fault_ = what;
         if (fault_told_) return fault_told_(fault, what);
         machine_->log().warn(base::LogArea::kGeneral, "fault: {}", what);
       });
   for (const Fault& fault : options_.faults)
     if (auto ok = inject(fault); !ok) return std::unexpected("--fault " + ok.error());
   return {};
+}
+
+std::expected<std::string, std::string> Session::inject_now(const Fault& fault) {
+  last_fault_.clear();
+  if (auto ok = inject(fault); !ok) return std::unexpected(ok.error());
+  if (faults_->due()) faults_->carry_out();
+  return last_fault_;
 }
 
 // Last of all, so that a port in use leaves no empty capture behind.

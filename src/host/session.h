@@ -94,6 +94,9 @@ class Session {
   void impair(const net::LinkImpairment& link);
   // Something goes wrong on purpose, now or later. An error is one line: this machine cannot have it.
   std::expected<void, std::string> inject(const Fault& fault) { return faults_->add(fault); }
+  // The same as a command, between turns: what is to happen at once has happened afterwards, in a paused
+  // machine, too. What was done; empty: it is still to come.
+  std::expected<std::string, std::string> inject_now(const Fault& fault);
   // Who is told of each fault when it has been done, in the place of the machine's log; before open().
   void on_fault(std::function<void(const Fault&, const std::string&)> callback) {
     fault_told_ = std::move(callback);
@@ -204,6 +207,7 @@ class Session {
   std::unique_ptr<net::ImpairedLink> impaired_;
   std::function<void(const Fault&, const std::string&)> fault_told_;
   std::unique_ptr<Faults> faults_;
+  std::string last_fault_;  // what was done
   std::unique_ptr<devices::FlashMirror> flash_mirror_;
   base::EventLoop::Timer flash_timer_;
   std::uint64_t deadline_ns_ = 0;     // 0: none

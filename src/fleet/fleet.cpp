@@ -157,7 +157,9 @@ std::expected<void, std::string> Fleet::check_host(
     const std::vector<std::shared_ptr<const DevicePlan>>& plans) const {
   std::vector<net::Publish> ports;
   for (const auto& plan : plans) ports.insert(ports.end(), plan->ports.begin(), plan->ports.end());
-  if (auto ok = check_room(host_room(), plans.size(), ports.size()); !ok) return ok;
+  Wanted wanted{.machines = plans.size(), .ports = ports.size()};
+  for (const auto& plan : plans) wanted.mappings += mappings_of(start_of(*plan->inputs));
+  if (auto ok = check_room(host_room(), wanted); !ok) return ok;
   return check_ports_free(ports);
 }
 

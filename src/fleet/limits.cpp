@@ -14,6 +14,9 @@
 #include <optional>
 #include <utility>
 
+#include "fleet/power_up.h"
+#include "host/demo_image.h"
+
 namespace espalier::fleet {
 namespace {
 
@@ -78,17 +81,38 @@ HostRoom host_room() {
   return room;
 }
 
-std::expected<void, std::string> check_room(const HostRoom& room, std::uint64_t machines,
-                                            std::uint64_t ports) {
+std::uint64_t mappings_of(Start start) {
+  switch (start) {
+    case Start::kDemo:
+      return 55;
+    case Start::kFirmware:
+      return 90;
+    case Start::kDemoSnapshot:
+      return 70;
+    case Start::kSnapshot:
+      break;
+  }
+  return 95;
+}
+
+Start start_of(const GroupInputs& inputs) {
+  const host::BootInputs& boot = *inputs.boot;
+  if (boot.snapshot)
+    return boot.snapshot->notes().image == host::kDemoName ? Start::kDemoSnapshot : Start::kSnapshot;
+  return boot.image.name == host::kDemoName ? Start::kDemo : Start::kFirmware;
+}
+
+std::expected<void, std::string> check_room(const HostRoom& room, const Wanted& wanted) {
+  const std::uint64_t machines = wanted.machines;
   if (machines == 0) return {};
-  const std::uint64_t mappings = room.mappings + kSpareMappings + machines * kMachineNeeds.mappings;
+  const std::uint64_t mappings = room.mappings + kSpareMappings + wanted.mappings;
   if (mappings > room.max_mappings)
     return std::unexpected(
-        fmt::format("{} devices need {} memory mappings and vm.max_map_count allows {}; as root: "
+        fmt::format("{} devices need up to {} memory mappings and vm.max_map_count allows {}; as root: "
                     "sysctl -w vm.max_map_count={}",
                     machines, mappings, room.max_mappings, mappings));
   const std::uint64_t descriptors =
-      room.descriptors + kSpareDescriptors + machines * kMachineNeeds.descriptors + ports;
+      room.descriptors + kSpareDescriptors + machines * kMachineNeeds.descriptors + wanted.ports;
   if (descriptors > room.max_descriptors)
     return std::unexpected(
         fmt::format("{} devices need {} open files and the limit is {}; raise it with `ulimit -n {}`",

@@ -12,11 +12,19 @@ namespace espalier::fleet {
 
 // What one machine needs, at least; measured of the demo's, which limits_test.cpp holds this against.
 struct MachineNeeds {
-  std::uint64_t mappings;     // of vm.max_map_count
   std::uint64_t descriptors;  // without published ports
   std::uint64_t memory;       // bytes
 };
-inline constexpr MachineNeeds kMachineNeeds = {.mappings = 70, .descriptors = 8, .memory = 2 << 20};
+inline constexpr MachineNeeds kMachineNeeds = {.descriptors = 8, .memory = 2 << 20};
+
+// How a machine begins, which its memory mappings depend on: firmware touches more of flash than the demo
+// does, and of a snapshot's memory each piece that a machine has changed is a mapping of its own.
+enum class Start : std::uint8_t { kDemo, kFirmware, kDemoSnapshot, kSnapshot };
+// The most mappings that one has had after load, and some to spare. Seen: the demo 49, firmware 44 (NuttX)
+// to 78 (MicroPython), of snapshots the demo 61, others 60 to 90 (docs/decisions.md).
+std::uint64_t mappings_of(Start start);
+struct GroupInputs;
+Start start_of(const GroupInputs& inputs);
 
 // What there is. ~0: no limit.
 struct HostRoom {
@@ -29,10 +37,14 @@ struct HostRoom {
 // The process's limit of open files is raised to the hard limit first.
 HostRoom host_room();
 
-// For `machines` more, which publish `ports` ports in all. Otherwise one line that names the limit, what is
-// needed and the command that raises it.
-std::expected<void, std::string> check_room(const HostRoom& room, std::uint64_t machines,
-                                            std::uint64_t ports);
+// What is to be started besides what there is.
+struct Wanted {
+  std::uint64_t machines = 0;
+  std::uint64_t mappings = 0;  // of all of them: mappings_of()
+  std::uint64_t ports = 0;     // published by all of them
+};
+// Otherwise one line that names the limit, what is needed and the command that raises it.
+std::expected<void, std::string> check_room(const HostRoom& room, const Wanted& wanted);
 
 // Whether these can be bound now. Otherwise one line that names the first that cannot.
 std::expected<void, std::string> check_ports_free(const std::vector<net::Publish>& ports);

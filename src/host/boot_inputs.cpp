@@ -22,7 +22,7 @@ std::expected<image::FlashImage, std::string> load_image(const SessionOptions& o
   }
   if (!options.demo) return image::load_flash_image(options.image, how);
   const auto demo = demo_image();
-  return image::flash_image_from_bytes(image::Bytes(demo.begin(), demo.end()), "the demo guest", how);
+  return image::flash_image_from_bytes(image::Bytes(demo.begin(), demo.end()), std::string(kDemoName), how);
 }
 
 devices::EfuseValues BootEfuses::to_keep(const devices::EfuseValues& burnt) const {

@@ -8,105 +8,21 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
-#include <map>
-#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/random.h"
+#include "esp32/flash_rules_test_support.h"
 #include "esp32/guest_program_test_support.h"
 #include "esp32/machine.h"
 
 namespace espalier::esp32 {
 namespace {
 
-using base::Ticks;
-using base::TraceEvent;
+using testing_support::FlashRules;
+using testing_support::number_from;
 using Bytes = std::vector<std::uint8_t>;
-
-// What a NOR flash may hold, from the commands that its chip was given: it knows of pages, sectors and the
-// data sheet's times (GD25Q32C, "AC characteristics", typical), and nothing of how the chip is modelled.
-class FlashRules {
- public:
-  explicit FlashRules(Machine& machine) : machine_(machine), shadow_(contents()) {
-    machine.tracer().listen(TraceEvent::spi_flash_program, [this](const base::TraceRecord& record) {
-      begin(record, false, 600 * base::kTicksPerMicrosecond);
-    });
-    machine.tracer().listen(TraceEvent::spi_flash_erase, [this](const base::TraceRecord& record) {
-      const bool sector = record.values[1].number() == 4096;
-      begin(record, true, (sector ? 45 : 150) * base::kTicksPerMillisecond);
-    });
-  }
-  // Before the cut and after it. What is wrong, or nothing.
-  void cut() { cut_at_ = machine_.events().now(); }
-  std::string verdict() {
-    std::string wrong = std::exchange(wrong_, {});
-    const bool torn = operation_ && cut_at_ - operation_->began < operation_->longest;
-    ++counts[!torn ? "idle" : operation_->erase ? "erase" : "program"];
-    if (!torn) end();
-    Bytes now = contents();
-    for (std::uint32_t at = 0; at < now.size(); ++at) {
-      if (torn && at - operation_->address < operation_->length) {
-        // An erase may leave its sector in any state.
-        if (operation_->erase) continue;
-        if (now[at] & ~shadow_[at]) wrong += fmt::format("{:#x}: a program has set a bit; ", at);
-      } else if (now[at] != shadow_[at]) {
-        wrong +=
-            fmt::format("{:#x}: is {:#x}, not {:#x}, and nobody wrote there; ", at, now[at], shadow_[at]);
-      }
-    }
-    shadow_ = std::move(now);
-    operation_.reset();
-    return wrong + std::exchange(wrong_, {});
-  }
-
-  std::map<std::string, unsigned> counts;  // of cuts, by what was under way
-
- private:
-  struct Operation {
-    bool erase;
-    std::uint32_t address, length;
-    Ticks began, longest;
-  };
-  Bytes contents() const {
-    Bytes bytes(machine_.flash().size());
-    machine_.flash().read(0, bytes);
-    return bytes;
-  }
-  void begin(const base::TraceRecord& record, bool erase, Ticks longest) {
-    end();
-    const auto address = static_cast<std::uint32_t>(record.values[0].number());
-    const auto length = static_cast<std::uint32_t>(record.values[1].number());
-    const std::uint32_t page = address & ~255u;
-    if (!erase && (length > 256 || address + length > page + 256)) wrong_ += "a program leaves its page; ";
-    operation_ = Operation{erase, address, length, record.time, longest};
-  }
-  // The operation under way is over: what it was to do has been done, and nothing else within its range.
-  void end() {
-    if (!operation_) return;
-    Bytes now(operation_->length);
-    machine_.flash().read(operation_->address, now);
-    for (std::uint32_t i = 0; i < now.size(); ++i) {
-      std::uint8_t& before = shadow_[operation_->address + i];
-      if (operation_->erase ? now[i] != 0xff : (now[i] & ~before) != 0)
-        wrong_ += fmt::format("{:#x}: {:#x} became {:#x} by {}; ", operation_->address + i, before, now[i],
-                              operation_->erase ? "an erase" : "a program");
-      before = now[i];
-    }
-    operation_.reset();
-  }
-
-  Machine& machine_;
-  Bytes shadow_;  // all that is over
-  std::optional<Operation> operation_;
-  std::string wrong_;
-  Ticks cut_at_ = 0;
-};
-
-std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 0);
-}
 
 class PowerCut : public testing::Test {
  protected:
@@ -212,6 +128,39 @@ TEST_F(PowerCut, TheRulesKnowWhatNoChipDoes) {
   rules.cut();
   machine->power_cycle(1);
   EXPECT_THAT(rules.verdict(), testing::HasSubstr("0xf0000: is 0x7f, not 0xff, and nobody wrote there"));
+}
+
+// And within the range of what was cut.
+TEST_F(PowerCut, TheRulesKnowWhatNoOperationLeaves) {
+  start(stores());
+  FlashRules rules(*machine);
+  base::Random random(1);
+  std::set<std::string, std::less<>> seen;
+  for (int cut = 0; cut < 500 && seen.size() < 2; ++cut) {
+    run_to(machine->instructions() + 1 + random.below(1'500'000));
+    rules.cut();
+    const std::string told = machine->power_cycle(random.next());
+    const auto number_behind = [&](std::string_view word) {
+      return static_cast<std::uint32_t>(
+          std::strtoul(told.c_str() + told.find(word) + word.size(), nullptr, 0));
+    };
+    std::string_view what;
+    if (told.starts_with("a page program at ")) {
+      what = "a program has cleared a bit that was to stay";
+      machine->flash().put(number_behind("program at "), Bytes(1));
+    } else if (told.starts_with("an erase at ") && number_behind("cut after ") < 45'000 / 4) {
+      what = "an erase that has just begun has set a bit";
+      machine->flash().put(number_behind("erase at "), Bytes(4096, 0xff));
+    }
+    if (what.empty()) {
+      EXPECT_EQ(rules.verdict(), "");
+    } else if (seen.emplace(what).second) {
+      EXPECT_THAT(rules.verdict(), testing::HasSubstr(what)) << told;
+    } else {
+      rules.verdict();
+    }
+  }
+  EXPECT_EQ(seen.size(), 2u);
 }
 
 TEST_F(PowerCut, AtRandomInstantsOfAGuestThatWrites) {

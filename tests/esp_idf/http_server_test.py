@@ -7,7 +7,6 @@ BUILD is kept: a second run builds what has changed.
 """
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,6 +16,8 @@ import unittest
 import urllib.error
 import urllib.request
 
+from idf_build import build
+
 ESPALIER = PROJECT = BUILD = None
 PATIENCE = 60  # seconds; a busy host is slow
 
@@ -25,16 +26,6 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         return probe.getsockname()[1]
-
-
-def build():
-    if not shutil.which('idf.py'):
-        sys.exit('idf.py is not in PATH: `. $IDF_PATH/export.sh` first')
-    command = ['idf.py', '-C', PROJECT, '-B', BUILD, '-D', f'SDKCONFIG={BUILD}/sdkconfig',
-               '-D', 'SDKCONFIG_DEFAULTS=sdkconfig.defaults;sdkconfig.qemu', 'build']
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace')
-    if done.returncode != 0:
-        sys.exit(f"{done.stdout}\nidf.py build failed")
 
 
 class HttpServer(unittest.TestCase):
@@ -112,5 +103,5 @@ class HttpServer(unittest.TestCase):
 
 if __name__ == '__main__':
     ESPALIER, PROJECT, BUILD = (os.path.abspath(argument) for argument in sys.argv[1:4])
-    build()
+    build(PROJECT, BUILD, 'sdkconfig.defaults;sdkconfig.qemu')
     unittest.main(argv=sys.argv[:1] + sys.argv[4:])

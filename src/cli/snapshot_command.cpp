@@ -13,6 +13,7 @@
 #include "host/boot_inputs.h"
 #include "image/descriptions.h"
 #include "image/flash_report.h"
+#include "net/lan_directory.h"
 
 namespace espalier::cli {
 namespace {
@@ -50,7 +51,7 @@ int info(const InfoOptions& options) {
                                       {"instructions", snapshot.instructions()},
                                       {"flash_bytes", snapshot.flash()->size()},
                                       {"psram_bytes", snapshot.psram_size()},
-                                      {"guest_address", snapshot.notes().guest_address}};
+                                      {"guest_address", bool{snapshot.notes().lease}}};
     fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
     return kDone;
   }
@@ -60,8 +61,10 @@ int info(const InfoOptions& options) {
   fmt::print("  guest's time  {:.6f} s, {} instructions\n", seconds, snapshot.instructions());
   fmt::print("  memory        {} MiB of flash, {} MiB of PSRAM\n", snapshot.flash()->size() >> 20,
              snapshot.psram_size() >> 20);
+  const net::GuestLease& lease = snapshot.notes().lease;
   fmt::print("  network       {}\n",
-             snapshot.notes().guest_address ? "the guest uses its address" : "not in use yet");
+             lease ? fmt::format("the guest uses its address, {}", net::ipv4_text(lease.address))
+                   : "not in use yet");
   return kDone;
 }
 

@@ -425,6 +425,10 @@ void OpenEth::send_pause() {
 
 // ---- Reception ----
 
+net::EthernetAddress OpenEth::address() const {
+  return net::EthernetAddress{get(MAC_ADDR1)} << 32 | get(MAC_ADDR0);
+}
+
 bool OpenEth::address_matches(net::Frame frame) const {
   const std::uint32_t moder = get(MODER);
   const auto destination = frame.first<6>();

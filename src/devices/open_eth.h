@@ -12,6 +12,7 @@
 #include "devices/dma.h"
 #include "devices/mii_phy.h"
 #include "devices/register_block.h"
+#include "net/ethernet_address.h"
 #include "net/ethernet_port.h"
 
 namespace espalier::devices {
@@ -42,6 +43,8 @@ class OpenEth final : public RegisterBlock, public net::EthernetPort {
 
   // What is at the other end of the cable; none at first, and frames sent go nowhere.
   void connect(net::EthernetPeer* peer) { peer_ = peer; }
+  // The MAC address that the guest has set; 0: none yet.
+  net::EthernetAddress address() const;
   // Plugs the cable in or pulls it; plugged in at first. The PHY shows it, and without it nothing passes.
   void set_cable(bool plugged);
 

@@ -17,7 +17,7 @@ namespace {
 using devices::kFlashPageSize;
 
 // One more whenever the form of the file changes; what is in it has Machine::kStateVersion.
-constexpr std::uint32_t kFileVersion = 100 + Machine::kStateVersion;
+constexpr std::uint32_t kFileVersion = 200 + Machine::kStateVersion;
 constexpr int kCompression = 3;
 constexpr std::size_t kPage = 4096;
 // More than the largest flash, the largest PSRAM and all the rest: no file makes us allocate more.
@@ -50,6 +50,7 @@ std::expected<std::shared_ptr<const Snapshot>, std::string> Snapshot::take(Machi
   const MachineOptions& options = machine.options();
   made->psram_size_ = options.psram_size;
   made->chip_ = options.chip;
+  made->chip_.efuses = machine.chip().efuse.fuses();  // which may have been burnt since, or exchanged
   made->rom_ = options.rom->digest();
   made->flash_ = options.flash;
   const devices::FlashStorage& flash = machine.flash();
@@ -73,7 +74,9 @@ std::expected<std::shared_ptr<const Snapshot>, std::string> Snapshot::take(Machi
 
 void Snapshot::archive_notes(base::Archive& ar) {
   ar.section("notes");
-  ar(notes_.program, notes_.image, notes_.guest_address, instructions_, clock_ns_);
+  net::GuestLease& lease = notes_.lease;
+  ar(notes_.program, notes_.image, lease.address, lease.gateway, lease.dns, lease.mask, instructions_,
+     clock_ns_);
   ar.section("machine");
   ar(psram_size_, chip_.efuses, chip_.strapping, chip_.random_seed, chip_.timer_group_watchdogs, rom_);
 }

@@ -11,14 +11,15 @@
 
 #include "base/log.h"
 #include "esp32/machine.h"
+#include "net/guest_lease.h"
 
 namespace espalier::esp32 {
 
 // What is said of a snapshot besides its state.
 struct SnapshotNotes {
-  std::string program;         // "Espalier 0.1.0": what took it
-  std::string image;           // what the machine had booted
-  bool guest_address = false;  // the guest had been using its address on the user network
+  std::string program;      // "Espalier 0.1.0": what took it
+  std::string image;        // what the machine had booted
+  net::GuestLease lease{};  // what the guest had been using on a network that gives addresses
 };
 
 // Immutable, so that threads may share one. Clones map its RAM and flash: memory that they do not change

@@ -286,13 +286,8 @@ Result<void> Device::inject(const host::Fault& fault) {
 
 std::string Device::ethernet_mac() const {
   if (!session_) return {};
-  // MAC_ADDR1 has the first two bytes, MAC_ADDR0 the rest ("Ethernet IP Core Specification", 3.16).
-  constexpr std::uint32_t kMacAddr0 = 0x40, kMacAddr1 = 0x44;
-  auto& port = session_->machine().chip().open_eth;
-  const std::uint64_t number = std::uint64_t{port.peek(kMacAddr1) & 0xffff} << 32 | port.peek(kMacAddr0);
-  devices::MacAddress mac{};
-  for (std::size_t i = 0; i < mac.size(); ++i) mac[i] = static_cast<std::uint8_t>(number >> (40 - 8 * i));
-  return mac == devices::MacAddress{} ? "" : host::mac_text(mac);
+  const net::EthernetAddress address = session_->machine().chip().open_eth.address();
+  return address == 0 ? "" : net::text_of(address);
 }
 
 DeviceInfo Device::info() const {

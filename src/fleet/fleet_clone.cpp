@@ -54,12 +54,6 @@ Result<std::unique_ptr<Fleet::Group>> Fleet::clone_group(const MemberPtr& of, co
                                request.count, port->first.host_port, port->first.guest_port));
     spec.ports.push_back(std::move(*port));
   }
-  if (source.net == FleetNet::kLan)
-    return error(
-        Error::Kind::kConflict,
-        fmt::format("{}: a clone has the address of the device that it is made of, and they are on one "
-                    "network; devices with net = \"user\" can be cloned",
-                    source.name()));
   if (!spec.ports.empty() && source.net == FleetNet::kNone)
     return error(Error::Kind::kInvalid, "ports: there is no network to publish ports of");
   if (auto ok = check_name(spec.name); !ok) return error(Error::Kind::kInvalid, "group: " + ok.error());

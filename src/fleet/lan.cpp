@@ -15,10 +15,11 @@ FleetLan::FleetLan(const FleetSpec& spec) : wanted_(spec.lan.uplinks) {
   if (lan_.domains.front() != "lan") lan_.domains.emplace_back("lan");
   lan_.restricted = spec.lan.restricted;
   lan_.ethernet.on_duplicate([](net::EthernetAddress address) {
-    fmt::print(stderr,
-               "espalier: lan: two devices have the Ethernet address {}, as clones of a snapshot do; neither "
-               "can be reached for sure (said once)\n",
-               net::text_of(address));
+    fmt::print(
+        stderr,
+        "espalier: lan: two devices have the Ethernet address {}; neither can be reached for sure (said "
+        "once)\n",
+        net::text_of(address));
   });
 }
 

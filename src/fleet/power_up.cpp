@@ -9,6 +9,7 @@
 
 #include "fleet/partition_content.h"
 #include "image/file.h"
+#include "net/translated_network.h"
 
 namespace espalier::fleet {
 namespace {
@@ -89,6 +90,30 @@ std::expected<std::unique_ptr<net::LanPort>, std::string> plug(const DevicePlan&
   return port;
 }
 
+net::EthernetAddress number_of(const MacAddress& mac) {
+  net::EthernetAddress number = 0;
+  for (const std::uint8_t byte : mac) number = number << 8 | byte;
+  return number;
+}
+
+// A device that goes on from a snapshot takes itself for the one that was saved, on the network where that
+// was.
+std::unique_ptr<net::TranslatedNetwork> translated(const DevicePlan& plan, const net::Lan& lan,
+                                                   std::unique_ptr<net::LanPort> port) {
+  const esp32::Snapshot& snapshot = *plan.inputs->boot->snapshot;
+  net::NetworkIdentity identity{.chip_mac = number_of(plan.identity.mac),
+                                .saved_chip_mac = number_of(devices::mac_of(snapshot.chip().efuses)),
+                                .lease = port->lease(),
+                                .hostname = plan.hostname,
+                                .domain = lan.domains.front()};
+  net::LanPort& inner = *port;
+  auto made =
+      std::make_unique<net::TranslatedNetwork>(std::move(port), std::move(identity), snapshot.notes().lease);
+  inner.show_addresses_as([outer = made.get()](std::uint32_t address) { return outer->to_guest(address); },
+                          [outer = made.get()](std::uint32_t address) { return outer->from_guest(address); });
+  return made;
+}
+
 }  // namespace
 
 std::expected<std::shared_ptr<const GroupInputs>, std::string> load_group_inputs(const GroupSpec& group) {
@@ -147,10 +172,24 @@ std::expected<std::unique_ptr<host::Session>, std::string> power_up(const Device
     lan = std::move(*plugged);
   }
   auto session = std::make_unique<host::Session>(with.loop, std::move(options));
-  if (lan) session->plug_into(std::move(lan));
+  net::LanPort* const port = lan.get();
+  net::TranslatedNetwork* translation = nullptr;
+  if (lan && plan.inputs->boot->snapshot) {
+    auto network = translated(plan, with.lan->lan, std::move(lan));
+    translation = network.get();
+    session->plug_into(std::move(network));
+  } else if (lan) {
+    session->plug_into(std::move(lan));
+  }
   session->connect_serial(0, std::move(with.console));
   session->log_to(std::move(with.log));
   if (auto opened = session->open(); !opened) return Wrong(opened.error());
+  if (translation != nullptr) {
+    translation->guest_uses(session->machine().chip().open_eth.address());
+    // Others find it without its having said anything.
+    if (translation->seen_mac() != 0 && plan.inputs->boot->snapshot->notes().lease)
+      port->has(translation->seen_mac());
+  }
   if (persists) return session;
   devices::FlashStorage& flash = session->machine().flash();
   for (const Content& content : *contents) {

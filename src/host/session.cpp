@@ -240,14 +240,15 @@ std::expected<void, std::string> Session::open_network() {
   }
   if (other_network_) {
     connect_network();
-    if (inputs_->snapshot && inputs_->snapshot->notes().guest_address) other_network_->guest_is_there();
+    if (inputs_->snapshot && inputs_->snapshot->notes().lease) other_network_->guest_is_there();
     return {};
   }
+  if (inputs_->snapshot) options_.slirp.adopt(inputs_->snapshot->notes().lease);
   auto network = net::SlirpNetwork::create(loop_, machine_->log(), options_.slirp);
   if (!network) return std::unexpected(network.error());
   network_ = std::move(*network);
   connect_network();
-  if (inputs_->snapshot && inputs_->snapshot->notes().guest_address) network_->guest_is_there();
+  if (inputs_->snapshot && inputs_->snapshot->notes().lease) network_->guest_is_there();
   for (net::Publish& publish : options_.publish) {
     const auto port = network_->publish(publish);
     if (!port) return std::unexpected(port.error());
@@ -441,9 +442,10 @@ const debug::Symbols* Session::symbols() {
 }
 
 std::expected<std::shared_ptr<const esp32::Snapshot>, std::string> Session::snapshot() {
-  return esp32::Snapshot::take(*machine_, {.program = "Espalier " ESPALIER_VERSION,
-                                           .image = image().name,
-                                           .guest_address = network_ && network_->guest_known()});
+  return esp32::Snapshot::take(*machine_,
+                               {.program = "Espalier " ESPALIER_VERSION,
+                                .image = image().name,
+                                .lease = connected() ? connected()->guest_lease() : net::GuestLease{}});
 }
 
 std::expected<void, std::string> Session::open_coverage() {

@@ -104,15 +104,27 @@ class Message {
   std::vector<std::uint8_t> bytes_;
 };
 
+bool is_request(Bytes message) {
+  return message.size() >= kCookieAt && message[kOpAt] == kRequestOp && message[kTypeAt] == kEthernet &&
+         message[kLengthAt] == 6 && get_u32(message, kGatewayAt) == 0;
+}
+
+bool has_options(Bytes message) {
+  return message.size() >= kOptionsAt && get_u32(message, kCookieAt) == kCookie;
+}
+
 }  // namespace
 
+std::optional<std::uint32_t> dhcp_client_address(Bytes request) {
+  if (!is_request(request)) return std::nullopt;
+  const std::uint32_t client = get_u32(request, kClientAt);
+  return has_options(request) ? address_option(request, kRequested).value_or(client) : client;
+}
+
 std::optional<DhcpReply> answer_dhcp(const DhcpSettings& settings, Bytes request, const DhcpGrants& grant) {
-  if (request.size() < kCookieAt || request[kOpAt] != kRequestOp || request[kTypeAt] != kEthernet ||
-      request[kLengthAt] != 6 || get_u32(request, kGatewayAt) != 0)
-    return std::nullopt;
-  const bool has_options = request.size() >= kOptionsAt && get_u32(request, kCookieAt) == kCookie;
+  if (!is_request(request)) return std::nullopt;
   std::uint8_t type = 0;  // BOOTP
-  if (has_options)
+  if (has_options(request))
     if (const auto content = option(request, kMessageType); content && content->size() == 1)
       type = (*content)[0];
   if (type == kDecline || type == kRelease || type > kInform || type == kOffer || type == kAck ||

@@ -42,4 +42,8 @@ using DhcpGrants = std::function<std::optional<DhcpGrant>(std::uint64_t client_m
 std::optional<DhcpReply> answer_dhcp(const DhcpSettings& settings, std::span<const std::uint8_t> request,
                                      const DhcpGrants& grant);
 
+// The address that a client's message says is its own, or that it wants again; 0: none. Nothing where
+// it is no client's message.
+std::optional<std::uint32_t> dhcp_client_address(std::span<const std::uint8_t> request);
+
 }  // namespace espalier::net

@@ -18,6 +18,13 @@ EthernetAddress ethernet_address(Frame frame, std::size_t at);
 constexpr bool is_group(EthernetAddress address) {
   return (address >> 40 & 1) != 0;
 }
+// libslirp's own addresses are 52:55 and the IPv4 address that they are for.
+constexpr EthernetAddress gateway_mac(std::uint32_t address) {
+  return EthernetAddress{0x5255} << 32 | address;
+}
+constexpr bool is_gateway_mac(EthernetAddress address) {
+  return address >> 32 == 0x5255;
+}
 // "24:0a:c4:00:00:01".
 std::string text_of(EthernetAddress address);
 

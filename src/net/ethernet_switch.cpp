@@ -95,9 +95,13 @@ EthernetSwitch::Port::~Port() {
 void EthernetSwitch::Port::attach(EthernetPort* port, bool listens) {
   port_ = port;
   attached_ = std::make_shared<Port*>(this);
-  waiting_.clear();
-  link_up_ = uplink_;
-  if (!port_ || !listens) return;
+  // A cable that is exchanged while the machine runs: its link is as it was.
+  if (!port_) {
+    waiting_.clear();
+    link_up_ = uplink_;
+    return;
+  }
+  if (!listens) return;
   // The MAC may keep the callback for longer than this lives, or get another one.
   port_->on_receive_ready([weak = std::weak_ptr(attached_)] {
     if (const auto alive = weak.lock()) (*alive)->room();
@@ -119,7 +123,15 @@ void EthernetSwitch::Port::guest_down() {
 }
 
 void EthernetSwitch::Port::note_source(Frame frame) {
-  const EthernetAddress source = ethernet_address(frame, 6);
+  learn(ethernet_address(frame, 6));
+}
+
+void EthernetSwitch::Port::has(EthernetAddress address) {
+  link_up_ = true;
+  learn(address);
+}
+
+void EthernetSwitch::Port::learn(EthernetAddress source) {
   if (is_group(source) || source == 0) return;
   bool tell = false;
   {

@@ -127,6 +127,8 @@ class EthernetSwitch::Port final : public EthernetPeer {
   void send_to_uplinks(Frame frame);
   // To nobody: it is there, and that is its address.
   void hear(Frame frame);
+  // The same without a frame: the machine has been there before.
+  void has(EthernetAddress address);
   // A frame for this port's own machine.
   void give(Frame frame) { deliver(frame, nullptr); }
   void guest_down() override;
@@ -135,9 +137,10 @@ class EthernetSwitch::Port final : public EthernetPeer {
 
  private:
   friend class Bay;
-  Port(Bay& bay, std::uint32_t id, bool uplink) : bay_(bay), id_(id), uplink_(uplink) {}
+  Port(Bay& bay, std::uint32_t id, bool uplink) : bay_(bay), id_(id), uplink_(uplink), link_up_(uplink) {}
   enum class Found : std::uint8_t { kUnknown, kDone };
   void note_source(Frame frame);
+  void learn(EthernetAddress source);
   Found forward(EthernetAddress address, Frame frame);
   void flood(Frame frame, Scope scope);
   void deliver(Frame frame, const SharedFrame* shared);
@@ -147,7 +150,7 @@ class EthernetSwitch::Port final : public EthernetPeer {
   const bool uplink_;
   EthernetPort* port_ = nullptr;
   std::shared_ptr<Port*> attached_;  // lives as long as port_ may call back
-  bool link_up_ = false;             // the MAC has sent something or had room since it last went down
+  bool link_up_;                     // the MAC has sent something or had room since it last went down
   std::deque<SharedFrame> waiting_;
 };
 

@@ -211,5 +211,31 @@ TEST(EthernetSwitch, CarriesFramesBetweenThreads) {
   EXPECT_EQ(lan.counts().forwarded, static_cast<std::uint64_t>(kFrames));
 }
 
+TEST_F(EthernetSwitchTest, ACableThatIsExchangedLeavesTheLinkUp) {
+  Plugged a(bay), b(bay);
+  // Somebody puts himself between, as a bad piece of cable does; the machine does not notice.
+  b.port->attach(&b);
+  a.port->send(frame_of(kEverybody, 1));
+  EXPECT_EQ(b.frames.size(), 1u);
+}
+
+TEST_F(EthernetSwitchTest, AMachineThatGoesOnNeedSayNothing) {
+  Plugged a(bay);
+  struct Silent final : EthernetPort {
+    unsigned count = 0;
+    bool can_receive() const override { return true; }
+    bool receive(Frame) override { return ++count != 0; }
+    void on_receive_ready(std::function<void()>) override {}
+  } silent;
+  const auto port = bay.plug();
+  port->attach(&silent);
+  a.port->send(frame_of(7, 1));
+  EXPECT_EQ(silent.count, 0u) << "nobody is there yet";
+  port->has(7);
+  a.port->send(frame_of(7, 1));
+  EXPECT_EQ(silent.count, 1u);
+  EXPECT_EQ(lan.counts().forwarded, 1u);
+}
+
 }  // namespace
 }  // namespace espalier::net

@@ -13,8 +13,6 @@ constexpr std::uint16_t kTypeIpv4 = 0x0800, kTypeArp = 0x0806;
 // Of an ARP message in its frame (RFC 826): the sender's and the target's IPv4 addresses, and its end.
 constexpr std::size_t kSenderAt = 28, kTargetAt = 38, kArpEnd = 42;
 constexpr std::uint16_t kDhcpServer = 67, kDhcpClient = 68, kDns = 53;
-// libslirp's own Ethernet addresses are 52:55 and the IPv4 address that they are for.
-constexpr EthernetAddress kGatewayPrefix = 0x5255;
 
 }  // namespace
 
@@ -54,12 +52,16 @@ LanPort::LanPort(Lan& lan, EthernetSwitch::Bay& bay, base::Logger log, const Lan
             .name_of = [this](std::uint32_t address) { return lan_.directory->name_of(address); },
             .contains = [this](std::uint32_t address) { return network_.contains(address); },
             .closed = lan.restricted},
-      port_(bay.plug(options.uplink)) {}
+      port_(bay.plug(options.uplink)),
+      router_(options.address, [this](Frame frame) { port_->send(frame); }) {
+  outer_.of = this;
+}
 
 LanPort::~LanPort() = default;
 
 void LanPort::attach(EthernetPort* port) {
-  port_->attach(port, false);
+  outer_.port = port;
+  port_->attach(port != nullptr ? &outer_ : nullptr, false);
   inner_.port = port;
   if (nat_) nat_->attach(port != nullptr ? &inner_ : nullptr);
   attached_ = std::make_shared<LanPort*>(this);
@@ -74,6 +76,7 @@ void LanPort::attach(EthernetPort* port) {
 
 void LanPort::guest_down() {
   port_->guest_down();
+  router_.clear();
   if (nat_) nat_->guest_down();
 }
 
@@ -86,8 +89,39 @@ std::expected<std::uint16_t, std::string> LanPort::publish(const Publish& publis
   return nat_->publish(publish);
 }
 
-EthernetAddress LanPort::gateway_mac(std::uint32_t address) const {
-  return kGatewayPrefix << 32 | address;
+GuestLease LanPort::lease() const {
+  if (options_.address == 0) return {};
+  return {.address = options_.address,
+          .gateway = network_.gateway(),
+          .dns = network_.dns(),
+          .mask = network_.mask()};
+}
+
+GuestLease LanPort::guest_lease() const {
+  return nat_ && nat_->guest_known() ? lease() : GuestLease{};
+}
+
+void LanPort::has(EthernetAddress mac) {
+  port_->has(mac);
+  if (options_.address != 0) lan_.directory->seen(options_.address, mac);
+}
+
+void LanPort::show_addresses_as(std::function<std::uint32_t(std::uint32_t)> to_guest,
+                                std::function<std::uint32_t(std::uint32_t)> from_guest) {
+  zone_.address_of = [this, to_guest](std::string_view name) {
+    return lan_.directory->address_of(name).transform(to_guest);
+  };
+  zone_.name_of = [this, from_guest](std::uint32_t address) {
+    return lan_.directory->name_of(from_guest(address));
+  };
+  zone_.contains = [this, from_guest](std::uint32_t address) {
+    return network_.contains(from_guest(address));
+  };
+}
+
+bool LanPort::is_neighbour(std::uint32_t address) const {
+  return network_.contains(address) && address != network_.network && address != network_.broadcast() &&
+         address != network_.gateway() && address != network_.dns() && address != options_.address;
 }
 
 bool LanPort::is_gateway(EthernetAddress address) const {
@@ -111,6 +145,10 @@ void LanPort::send_to_gateway(Frame frame) {
   if (udp && udp->destination == network_.gateway() && udp->destination_port == kDhcpServer)
     return serve_dhcp(udp->data);
   if (udp && udp->destination == network_.dns() && udp->destination_port == kDns && serve_dns(frame)) return;
+  constexpr std::size_t kDestinationAt = 30, kHeaderEnd = 34;
+  if (get_u16(frame, 12) == kTypeIpv4 && frame.size() >= kHeaderEnd)
+    if (const std::uint32_t to = get_u32(frame, kDestinationAt); is_neighbour(to))
+      return router_.route(frame, to, lan_.directory->mac_of(to), base::EventLoop::now_ns());
   nat_->send(frame);
 }
 

@@ -14,6 +14,7 @@
 #include "net/dns_server.h"
 #include "net/ethernet_switch.h"
 #include "net/lan_directory.h"
+#include "net/lan_router.h"
 #include "net/network.h"
 #include "net/publish.h"
 #include "net/slirp_network.h"
@@ -60,12 +61,33 @@ class LanPort final : public Network {
   bool guest_idle() override { return nat_ && nat_->guest_idle(); }
   bool guest_known() const override { return !nat_ || nat_->guest_known(); }
   void guest_is_there() override;
+  GuestLease guest_lease() const override;
+
+  // The machine is there with this Ethernet address, though it has not said so since it was made.
+  void has(EthernetAddress mac);
+  // Where the machine knows an address of the network by another one, names lead to that: to the machine and
+  // from it.
+  void show_addresses_as(std::function<std::uint32_t(std::uint32_t)> to_guest,
+                         std::function<std::uint32_t(std::uint32_t)> from_guest);
+  // The machine's lease, whether it has taken it or not.
+  GuestLease lease() const;
 
   // As SlirpNetwork's: leads to the machine's address.
   std::expected<std::uint16_t, std::string> publish(const Publish& publish);
 
  private:
-  // The machine, as the way out sees it.
+  // The machine, as the switch sees it.
+  struct Outer final : EthernetPort {
+    LanPort* of = nullptr;
+    EthernetPort* port = nullptr;
+    bool can_receive() const override { return port->can_receive(); }
+    bool receive(Frame frame) override {
+      of->router_.heard(frame, base::EventLoop::now_ns());
+      return port->receive(frame);
+    }
+    void on_receive_ready(std::function<void()> callback) override { (void)callback; }  // room() is called
+  };
+  // The same, as the way out sees it.
   struct Inner final : EthernetPort {
     EthernetPort* port = nullptr;
     std::function<void()> ready;
@@ -76,7 +98,7 @@ class LanPort final : public Network {
 
   LanPort(Lan& lan, EthernetSwitch::Bay& bay, base::Logger log, const LanPortOptions& options);
   bool is_gateway(EthernetAddress address) const;
-  EthernetAddress gateway_mac(std::uint32_t address) const;
+  bool is_neighbour(std::uint32_t address) const;
   void send_to_gateway(Frame frame);
   void send_to_group(Frame frame);
   void send_arp(Frame frame);
@@ -90,6 +112,8 @@ class LanPort final : public Network {
   DhcpSettings dhcp_;
   DnsZone zone_;
   std::unique_ptr<EthernetSwitch::Port> port_;
+  LanRouter router_;
+  Outer outer_;
   Inner inner_;
   std::unique_ptr<SlirpNetwork> nat_;
   std::shared_ptr<LanPort*> attached_;  // lives as long as the machine's port may call back

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "net/ethernet_port.h"
+#include "net/guest_lease.h"
 
 namespace espalier::net {
 
@@ -18,6 +19,9 @@ class Network : public EthernetPeer {
   virtual bool guest_known() const { return true; }
   // It has: a machine that goes on from a saved state has been up for long.
   virtual void guest_is_there() {}
+  // What the guest has been given and uses; none where the network gives no addresses, or it does not use
+  // its.
+  virtual GuestLease guest_lease() const { return {}; }
 };
 
 }  // namespace espalier::net

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -87,6 +88,22 @@ class Inside {
 };
 
 }  // namespace
+
+void SlirpOptions::adopt(const GuestLease& lease) {
+  const auto text = [](std::uint32_t address) {
+    const in_addr network_order{.s_addr = htonl(address)};
+    std::array<char, INET_ADDRSTRLEN> room{};
+    return std::string(inet_ntop(AF_INET, &network_order, room.data(), room.size()));
+  };
+  const SlirpOptions usual;
+  if (!lease || network != usual.network || host != usual.host || dns != usual.dns || guest != usual.guest)
+    return;
+  network = text(lease.address & lease.mask);
+  prefix_length = static_cast<unsigned>(std::popcount(lease.mask));
+  host = text(lease.gateway);
+  dns = text(lease.dns);
+  guest = text(lease.address);
+}
 
 struct SlirpNetwork::SlirpTimer {
   SlirpTimer(SlirpNetwork& owner, SlirpTimerId which, void* argument)
@@ -342,6 +359,19 @@ void SlirpNetwork::guest_is_there() {
   link_up_ = true;
   guest_known_ = true;
   changed();
+}
+
+GuestLease SlirpNetwork::guest_lease() const {
+  if (!guest_known_) return {};
+  const auto number = [](const std::string& text) {
+    in_addr address{};
+    inet_pton(AF_INET, text.c_str(), &address);
+    return ntohl(address.s_addr);
+  };
+  return {.address = number(options_.guest),
+          .gateway = number(options_.host),
+          .dns = number(options_.dns),
+          .mask = ntohl(mask_)};
 }
 
 void SlirpNetwork::guest_down() {

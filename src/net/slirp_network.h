@@ -37,6 +37,9 @@ struct SlirpOptions {
   std::string guest = "10.0.2.15";
   // The name that DHCP gives to the guest; empty for none.
   std::string hostname;
+
+  // Has all that belongs to a lease as that says, unless it has been chosen already.
+  void adopt(const GuestLease& lease);
 };
 
 // A guest's view of the world: DHCP, ARP, a name server at .3 (the host's), the host itself at .2, everything
@@ -59,6 +62,7 @@ class SlirpNetwork final : public Network {
   // Published ports wait for it.
   bool guest_known() const override { return guest_known_; }
   void guest_is_there() override;
+  GuestLease guest_lease() const override;
   // Leads a port of the host to one of the guest's. Returns the host's port (which one, if 0 was asked for),
   // or one line that names the port and what is wrong. Connections that arrive before the guest has its
   // address wait.

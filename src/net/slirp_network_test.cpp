@@ -97,6 +97,34 @@ TEST_F(SlirpTest, DhcpGivesTheUsualAddresses) {
   EXPECT_EQ(dhcp_option(message, 6), (Bytes{10, 0, 2, 3}));
 }
 
+TEST(SlirpOptions, AGuestThatGoesOnKeepsItsNetwork) {
+  const GuestLease lease{
+      .address = ip(10, 1, 0, 16), .gateway = ip(10, 1, 0, 2), .dns = ip(10, 1, 0, 3), .mask = ~0xffffu};
+  SlirpOptions options;
+  options.hostname = "a";
+  options.adopt(lease);
+  EXPECT_EQ(options.network, "10.1.0.0");
+  EXPECT_EQ(options.prefix_length, 16u);
+  EXPECT_EQ(options.host, "10.1.0.2");
+  EXPECT_EQ(options.dns, "10.1.0.3");
+  EXPECT_EQ(options.guest, "10.1.0.16");
+  EXPECT_EQ(options.hostname, "a");
+  SlirpOptions chosen;
+  chosen.guest = "10.0.2.20";
+  chosen.adopt(lease);
+  EXPECT_EQ(chosen.network, "10.0.2.0");
+  SlirpOptions none;
+  none.adopt({});
+  EXPECT_EQ(none.guest, "10.0.2.15");
+}
+
+TEST_F(SlirpTest, SaysWhatTheGuestHasBeenGiven) {
+  EXPECT_FALSE(network->guest_lease());
+  guest.announce();
+  EXPECT_EQ(network->guest_lease(),
+            (GuestLease{.address = kGuestIp, .gateway = kHostIp, .dns = kDnsIp, .mask = ~255u}));
+}
+
 TEST_F(SlirpTest, AnswersWithinSend) {
   guest.arp(1, kHostIp);
   ASSERT_EQ(guest.frames.size(), 1u);  // without a turn of the loop

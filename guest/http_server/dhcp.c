@@ -27,6 +27,7 @@ enum {
   kOptionPad = 0,
   kOptionMask = 1,
   kOptionRouter = 3,
+  kOptionDns = 6,
   kOptionHostName = 12,
   kOptionRequested = 50,
   kOptionLease = 51,
@@ -67,8 +68,8 @@ static uint8_t* add_address(uint8_t* at, uint8_t code, uint32_t address) {
 /* Says what the state asks for. */
 static void send(void) {
   static const char kName[] = "espalier";
-  static const uint8_t kWanted[] = {kOptionMask, kOptionRouter, kOptionLease, kOptionRenewal,
-                                    kOptionRebinding};
+  static const uint8_t kWanted[] = {kOptionMask,  kOptionRouter,  kOptionDns,
+                                    kOptionLease, kOptionRenewal, kOptionRebinding};
   Message* message = (Message*)udp_data();
   const bool bound = state == kRenewing || state == kRebinding;
   memset(message, 0, sizeof *message);
@@ -94,7 +95,7 @@ static void send(void) {
 
 static void select_again(void) {
   if (net.address != 0) {
-    net.address = net.mask = net.gateway = 0;
+    net.address = net.mask = net.gateway = net.dns = 0;
     on_changed();
   }
   state = kSelecting;
@@ -106,7 +107,7 @@ static void select_again(void) {
 
 typedef struct {
   uint8_t kind;
-  uint32_t mask, router, lease, server, renewal, rebinding;
+  uint32_t mask, router, dns, lease, server, renewal, rebinding;
 } Options;
 
 static uint32_t word_at(const uint8_t* p) {
@@ -129,6 +130,9 @@ static Options read_options(const uint8_t* at, const uint8_t* end) {
           break;
         case kOptionRouter:
           options.router = value;
+          break;
+        case kOptionDns: /* of several the first */
+          options.dns = value;
           break;
         case kOptionLease:
           options.lease = value;
@@ -159,6 +163,7 @@ static void bind(uint32_t address, const Options* options) {
   net.address = address;
   net.mask = options->mask ? options->mask : 0xffffff00;
   net.gateway = options->router;
+  net.dns = options->dns;
   server = options->server;
   state = kBound;
   bound_ms = now_ms;

@@ -3,6 +3,7 @@
 #include "connection.h"
 #include "cpu.h"
 #include "pages.h"
+#include "ping.h"
 #include "request.h"
 #include "rom.h"
 #include "text.h"
@@ -15,7 +16,15 @@ enum {
   kChunkOverhead = 16    /* at most, for each chunk that is sent */
 };
 
-typedef enum { kReadHead, kReadBody, kReadChunkSize, kReadChunk, kReadChunkEnd, kReadTrailer } Stage;
+typedef enum {
+  kReadHead,
+  kAwaitPing,
+  kReadBody,
+  kReadChunkSize,
+  kReadChunk,
+  kReadChunkEnd,
+  kReadTrailer
+} Stage;
 
 /* One for each connection; belongs to the connection that was the slot's `opened`-th. */
 typedef struct {
@@ -106,7 +115,7 @@ static void refuse(Connection* c, Session* session, Status status) {
 static void next_request(Connection* c, Session* session) {
   if (!session->request.keep_alive) return end(c);
   session->stage = kReadHead;
-  memset(&session->request, 0, sizeof session->request);
+  memset(&session->request, 0, offsetof(Request, argument));
 }
 
 static void start_echo(Connection* c, Session* session) {
@@ -127,6 +136,18 @@ static void start_echo(Connection* c, Session* session) {
   session->echoing = true;
 }
 
+/* The answer is on its way, or begun: what comes next is the body. */
+static void go_on(Connection* c, Session* session) {
+  const Request* request = &session->request;
+  session->left = request->body_length;
+  if (request->chunked)
+    session->stage = kReadChunkSize;
+  else if (session->left != 0)
+    session->stage = kReadBody;
+  else
+    next_request(c, session);
+}
+
 /* The head is complete: answers it, and says how to go on. */
 static void answer(Connection* c, Session* session) {
   Request* request = &session->request;
@@ -138,19 +159,18 @@ static void answer(Connection* c, Session* session) {
   if (kind == kPageEcho) {
     if (!request->chunked && !request->has_body_length) return refuse(c, session, 411);
     start_echo(c, session);
-  } else {
-    /* A client that waits before it sends the body will not send it now; a long one is not worth reading. */
-    if (request->expects_continue || request->body_length > kDrainMax) request->keep_alive = false;
-    send_page(c, request, &page);
-    if (!request->keep_alive) return end(c);
+    return go_on(c, session);
   }
-  session->left = request->body_length;
-  if (request->chunked)
-    session->stage = kReadChunkSize;
-  else if (session->left != 0)
-    session->stage = kReadBody;
-  else
-    next_request(c, session);
+  /* A client that waits before it sends the body will not send it now; a long one is not worth reading. */
+  if (request->expects_continue || request->body_length > kDrainMax) request->keep_alive = false;
+  if (kind == kPagePing) {
+    ping_ask((unsigned)(c - connections), request->argument);
+    session->stage = kAwaitPing;
+    return;
+  }
+  send_page(c, request, &page);
+  if (!request->keep_alive) return end(c);
+  go_on(c, session);
 }
 
 /* --- Reading. Each takes what it can from the ring; false if there is nothing it can take. --- */
@@ -267,8 +287,24 @@ static bool read_chunk_line(Connection* c, Session* session) {
   return true;
 }
 
+/* Room for the answer has been there since the head was read. */
+static bool await_ping(Connection* c, Session* session) {
+  const unsigned connection = (unsigned)(c - connections);
+  if (!ping_answered(connection)) return false;
+  Page page;
+  page_for_ping(&page, &pings[connection]);
+  send_page(c, &session->request, &page);
+  if (session->request.keep_alive)
+    go_on(c, session);
+  else
+    end(c);
+  return true;
+}
+
 static bool read_some(Connection* c, Session* session) {
   switch (session->stage) {
+    case kAwaitPing:
+      return await_ping(c, session);
     case kReadHead:
       return read_head(c, session);
     case kReadBody:
@@ -295,7 +331,7 @@ bool http_serve(unsigned index) {
   while (more && c->closed != c->opened) more = read_some(c, session);
   /* At the end of input, what is left in the ring is no whole request, unless it was room for the answer that
      was missing: TCP tells us when there is more. */
-  const bool stuck = ended && ring_room(&c->tx) >= kAnswerMax;
+  const bool stuck = ended && ring_room(&c->tx) >= kAnswerMax && session->stage != kAwaitPing;
   if (c->closed != c->opened && (c->aborted || stuck)) end(c);
   return c->closed == c->opened || c->rx.tail != taken || c->tx.head != sent;
 }

@@ -4,6 +4,7 @@
 #include "checksum.h"
 #include "eth.h"
 #include "net.h"
+#include "ping.h"
 #include "rom.h"
 #include "tcp.h"
 #include "udp.h"
@@ -20,6 +21,7 @@ static const Mac kBroadcastMac = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 static void icmp_input(const Packet* packet) {
   const IcmpHeader* icmp = (const IcmpHeader*)packet->payload;
   if (packet->length < sizeof *icmp || checksum_finish(checksum_add(0, icmp, packet->length)) != 0) return;
+  if (icmp->type == ICMP_ECHO_REPLY) return ping_reply(packet);
   if (icmp->type != ICMP_ECHO || packet->broadcast) return;
   IcmpHeader* reply = (IcmpHeader*)ip_payload();
   memcpy(reply, icmp, packet->length);

@@ -9,6 +9,7 @@
 #include "irq.h"
 #include "mailbox.h"
 #include "panic.h"
+#include "ping.h"
 #include "rom.h"
 #include "soc.h"
 #include "tcp.h"
@@ -102,6 +103,7 @@ static void run_timers(void) {
   check_link();
   dhcp_run();
   tcp_run();
+  ping_run();
   net_wake_at(now_ms + 8000); /* time_us() and CCOUNT never get far apart */
 }
 
@@ -129,6 +131,7 @@ void __attribute__((noreturn)) net_run(uint16_t listen_port, void (*ready)(uint3
   wake_ms = now_ms + 0x7fffffff;
   udp_listen(kEchoPort, echo);
   tcp_listen(port, ready);
+  ping_start(ready);
   check_link();
   dhcp_start(on_lease);
   for (;;) {
@@ -136,7 +139,11 @@ void __attribute__((noreturn)) net_run(uint16_t listen_port, void (*ready)(uint3
     now_ms = (uint32_t)(time_us() / 1000);
     if (todo & kWorkFrames) take_frames();
     tcp_flush();
-    if (todo & kWorkApplication) tcp_application(mailbox_take(kToNetwork));
+    if (todo & kWorkApplication) {
+      const uint32_t connections = mailbox_take(kToNetwork);
+      tcp_application(connections);
+      ping_application(connections);
+    }
     if (todo & kWorkTimers) run_timers();
   }
 }

@@ -14,7 +14,7 @@
 
 typedef struct {
   Mac mac;
-  uint32_t address, mask, gateway; /* 0: none yet */
+  uint32_t address, mask, gateway, dns; /* 0: none yet */
 } Net;
 extern Net net; /* written by the PRO CPU */
 

@@ -2,6 +2,7 @@
 #ifndef ESPALIER_HTTP_SERVER_PAGES_H
 #define ESPALIER_HTTP_SERVER_PAGES_H
 
+#include "ping.h"
 #include "request.h"
 
 enum { kPageBodyMax = 256 };
@@ -14,11 +15,13 @@ typedef struct {
   char buffer[kPageBodyMax];
 } Page;
 
-/* The resource that a path names, for Request's `resource`. */
-uint8_t page_find(const char* path, uint32_t length);
+/* The resource that a path names, for Request's `resource` and `argument`. */
+uint8_t page_find(const char* path, uint32_t length, char* argument);
 
-typedef enum { kPageReady, kPageEcho /* the request's body */ } PageKind;
+typedef enum { kPageReady, kPageEcho /* the request's body */, kPagePing /* of its argument */ } PageKind;
 PageKind page_for_request(Page* page, const Request* request);
 void page_for_status(Page* page, Status status);
+/* Of a ping that has been answered. */
+void page_for_ping(Page* page, const Ping* ping);
 
 #endif

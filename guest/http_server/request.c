@@ -28,7 +28,7 @@ static void skip_authority(const char** target, uint32_t* length) {
 }
 
 Status request_parse_line(Request* request, const char* line, uint32_t length,
-                          uint8_t (*find_resource)(const char* path, uint32_t length)) {
+                          uint8_t (*find_resource)(const char* path, uint32_t length, char* argument)) {
   static const char kVersion[] = "HTTP/1.";
   const uint32_t version_length = sizeof kVersion; /* with its last digit */
   const char* end = line + length;
@@ -47,7 +47,8 @@ Status request_parse_line(Request* request, const char* line, uint32_t length,
   uint32_t target_length = (uint32_t)(space - target);
   skip_authority(&target, &target_length);
   const char* query = memchr(target, '?', target_length);
-  request->resource = find_resource(target, query ? (uint32_t)(query - target) : target_length);
+  request->resource =
+      find_resource(target, query ? (uint32_t)(query - target) : target_length, request->argument);
   request->has_request_line = true;
   return 0;
 }

@@ -322,6 +322,51 @@ class HttpServer(unittest.TestCase):
                 udp.send(data)
                 self.assertEqual(udp.recv(2000), data)
 
+    # ---- Pings: names and other devices are tests/fleet/lan_test.py's ----
+
+    def test_ping(self):
+        connection = self.connect()
+        for _ in range(2):  # the second time it knows the MAC address
+            connection.send(b'GET /ping/10.0.2.2?from=test HTTP/1.1\r\n\r\n')
+            status, fields, body = connection.response()
+            self.assertEqual((status, fields['content-type']), (200, 'application/json'))
+            answer = json.loads(body)
+            self.assertEqual((answer['name'], answer['address']), ('10.0.2.2', '10.0.2.2'))
+            self.assertTrue(0 < answer['us'] < 1_000_000, answer)
+        connection.send(b'GET /ping/10.0.2.15 HTTP/1.1\r\n\r\n')
+        self.assertEqual(json.loads(connection.response()[2])['us'], 0)  # itself
+
+    def test_ping_without_an_answer(self):
+        begin = time.monotonic()
+        (status, _, body), _ = self.ask(b'GET /ping/10.0.2.77 HTTP/1.1\r\n\r\n')
+        self.assertEqual((status, body), (504, b'504 Gateway Timeout'))
+        self.assertGreater(time.monotonic() - begin, 0.9)
+        for name in (b'', b'a..b', b'a%20b', b'"', b'10.0.2.256.', b'x' * 64):
+            self.assertEqual(self.ask(b'GET /ping/' + name + b' HTTP/1.1\r\n\r\n')[0][0], 404, name)
+        (status, fields, _), _ = self.ask(b'POST /ping/10.0.2.2 HTTP/1.1\r\nContent-Length: 0\r\n\r\n')
+        self.assertEqual((status, fields['allow']), (405, 'GET, HEAD'))
+
+    def test_pings_of_many_connections_and_what_follows_them(self):
+        connections = [self.connect() for _ in range(8)]
+        for n, connection in enumerate(connections):
+            target = b'10.0.2.2' if n % 2 == 0 else b'10.0.2.77'
+            # The next request waits for the ping's answer; a body is skipped.
+            connection.send(b'GET /ping/' + target + b' HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody' + HELLO)
+        for n, connection in enumerate(connections):
+            self.assertEqual(connection.response()[0], 200 if n % 2 == 0 else 504)
+            self.check_hello(connection)
+
+    def test_a_client_that_has_ended_gets_its_pings_answer(self):
+        connection = self.connect()
+        connection.send(b'GET /ping/10.0.2.77 HTTP/1.1\r\n\r\n')
+        connection.socket.shutdown(socket.SHUT_WR)
+        self.assertEqual(connection.response()[0], 504)
+        self.assertTrue(connection.ended())
+        for _ in range(40):  # more than there are slots: one that goes away leaves nothing behind
+            with Connection(self.demo.port) as leaving:
+                leaving.send(b'GET /ping/10.0.2.77 HTTP/1.1\r\n\r\n')
+        self.assertEqual(self.ask(b'GET /ping/10.0.2.2 HTTP/1.1\r\n\r\n')[0][0], 200)
+
 
 class Console(unittest.TestCase):
     def test_commands(self):

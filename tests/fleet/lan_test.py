@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.error
 import urllib.request
 
 ESPALIER = None
@@ -117,6 +118,11 @@ class Host:
             return None
         return self.ask(lambda: self.datagram(mac, address, port, to_port, data), wanted)
 
+    def forget(self):
+        """What has come, and has not been read."""
+        for _ in self.frames(0.1):
+            pass
+
     def lease(self):
         def message(kind, options=b''):
             start = struct.pack('!BBBBIHH', 1, 1, 6, 0, 0x1234, 0, 0x8000) + b'\0' * 16 + self.mac
@@ -211,6 +217,39 @@ class LanTest(unittest.TestCase):
             address = host.look_up('lab-5.lab')
             self.assertEqual(host.exchange(host.mac_of(address), address, 5001, 7, b'again'), b'again')
 
+    def ping(self, device, target):
+        """What a device says of another: status, and the answer's content."""
+        url = f'http://127.0.0.1:{device["ports"][0]["host_port"]}/ping/{target}'
+        try:
+            with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, None
+
+    def reach_each_other(self, devices):
+        """Each the one after it: by its names, and by its address."""
+        for device, other in zip(devices, devices[1:] + devices[:1]):
+            for target in (other['name'], other['name'].upper() + '.lan', other['address']):
+                status, answer = self.ping(device, target)
+                self.assertEqual((status, answer and answer['address']), (200, other['address']), (device['name'], target))
+                self.assertTrue(0 < answer['us'] < 1_000_000, answer)
+
+    def test_devices_reach_each_other(self):
+        base = free_ports(5)
+        self.up('lab', '--demo', '-n', '5', '--net', 'lan', '-p', f'{base}+:80')
+        devices = self.ready('lab', 5)
+        self.reach_each_other(devices)
+        self.assertEqual(self.ping(devices[0], 'nobody.lan')[0], 404)
+        self.assertEqual(self.ping(devices[0], '10.1.9.9')[0], 504)
+        self.assertEqual(self.ping(devices[0], GATEWAY)[0], 200)
+        self.fleet('net', 'lab-4', '--latency', '50ms')
+        status, answer = self.ping(devices[0], 'lab-4')
+        self.assertEqual(status, 200)
+        self.assertGreaterEqual(answer['us'], 100_000)
+        self.fleet('net', 'lab-4', '--partition')
+        self.assertEqual(self.ping(devices[0], 'lab-4')[0], 504)
+
     def test_two_fleets_are_one_network(self):
         base = free_ports(4)
         self.up('east', '--demo', '--net', 'lan', '--uplink', f'listen:{base}')
@@ -226,6 +265,45 @@ class LanTest(unittest.TestCase):
             host.lease()
             for address in ('10.1.4.16', '10.1.0.16'):  # here, and across the other link
                 self.assertEqual(host.exchange(host.mac_of(address), address, 5000, 7, b'hello'), b'hello')
+
+    def answers(self, host, device):
+        """Whether a device has the address and the MAC address that the fleet says, and answers at them."""
+        address = device['address']
+        mac = host.mac_of(address)
+        self.assertEqual(mac.hex(':'), device['mac'], device['name'])
+        self.assertEqual(host.look_up(device['name']), address)
+        self.assertEqual(host.exchange(mac, address, 5000, 7, b'hello'), b'hello')
+        self.assertEqual(self.get(device['ports'][0]['host_port']), 200)
+
+    def test_clones_of_a_snapshot_are_each_somebody_else(self):
+        # Taken on the user network, where the guest has had another address than any it gets here.
+        snapshot = os.path.join(self.runtime, 'demo.snap')
+        subprocess.run([ESPALIER, 'snapshot', 'create', '--demo', '--clock', 'warp', '--until', 'listening on port 80', '-o',
+                        snapshot], check=True, capture_output=True, timeout=PATIENCE)
+        base = free_ports(5)
+        self.up('lab', snapshot, '-n', '4', '--net', 'lan', '-p', f'{base}+:80', '--uplink', f'listen:{base + 4}')
+        devices = self.ready('lab', 4)
+        self.assertEqual({device['ethernet_mac'] for device in devices}, {devices[0]['ethernet_mac']})
+        with contextlib.closing(Host(base + 4, 1)) as host:
+            host.lease()
+            for device in devices:
+                self.answers(host, device)
+            self.reach_each_other(devices)
+            # One that has booted here, made many.
+            self.fleet('exec', 'lab-1', 'restart', '--until', 'listening on port')
+            devices = self.ready('lab', 4)
+            self.assertIn(f'address {devices[1]["address"]}', self.fleet('logs', 'lab-1'))
+            self.answers(host, devices[1])
+            self.fleet('clone', 'lab-1', '-n', '2', '--group', 'warm')
+            devices = self.ready('lab', 6)
+            self.assertEqual([device['address'] for device in devices[4:]], ['10.1.0.20', '10.1.0.21'])
+            for device in devices:
+                host.forget()
+                self.answers(host, device)
+        # The clone of a device has that one's address for its own: by name it finds it all the same.
+        for device, other in ((devices[4], devices[1]), (devices[1], devices[4]), (devices[4], devices[5])):
+            self.assertEqual(self.ping(device, other['name'])[0], 200, (device['name'], other['name']))
+        self.reach_each_other(devices[2:])
 
     def test_what_is_wrong_is_said_before_anything_starts(self):
         def refused(*options):

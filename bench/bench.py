@@ -235,6 +235,10 @@ class Bench:
             seen.update(fleets.clones(self.program, count, 20000, count, seconds))
             return seen['clone_ms'] / 1000, seen
 
+        def exchanged(pairs, workers):
+            seen.update(fleets.exchange(self.program, pairs, workers, 20000, 8, seconds))
+            return seen['rate'], dict(seen)
+
         self.each('a clone of the demo: processor time', 's', measure, chosen=ours, repeats=1)
         if seen:
             load = seen['load']
@@ -246,6 +250,14 @@ class Bench:
                     (f'{count} requests a second: median', 's', load['latency_us']['p50'] * 1e-6, 0.005, '5 ms'),
                     (f'{count} requests a second: p99', 's', load['latency_us']['p99'] * 1e-6, 0.05, '50 ms')):
                 self.each(name, unit, lambda _, value=value: value, chosen=ours, repeats=1, aim=aim, aim_text=text)
+        for name, pairs, workers in (('2 demos on one thread', 1, 1), ('2 demos on two threads', 1, 2),
+                                     ('16 demos on two threads', 8, 2)):
+            seen.clear()
+            self.each(f'frames between {name}', '/s', lambda _, pairs=pairs, workers=workers: exchanged(
+                pairs, workers), chosen=ours, repeats=1, more_is_better=True)
+            if seen:
+                self.each(f'frames between {name}: processor time', 's', lambda _: seen['cpu_us'] * 1e-6, chosen=ours,
+                          repeats=1)
         if hello := self.image('idf5.0-hello'):
             self.each('idf5.0-hello, warp: cold boots', '/s', lambda _: fleets.cold_boots(
                 self.program, hello, 'Hello world!', 60), chosen=ours, repeats=1, aim=30, aim_text='30 /s',

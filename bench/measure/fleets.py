@@ -3,6 +3,8 @@ import contextlib
 import json
 import os
 import signal
+import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -91,6 +93,53 @@ def clones(program, count, base, rate, seconds):
             load = json.loads(fleet.ask('load', '--fleet', 'bench', '-c', str(min(count, 1000)), '--rate', str(rate), '-d',
                                         str(seconds), '--warmup', '2', '--allow-errors', '--json', '-'))
             return {'up': up, 'clone_ms': boots / count * 1000, 'idle': idle, 'own': own, 'load': load}
+
+
+def checksum(data):
+    total = sum(struct.unpack(f'!{len(data) // 2}H', data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+def echo_between(device, other):
+    """A frame for `other` with a datagram that says it is from `device`, both ports being those where the demo sends
+    back what comes: the two pass it to each other for good."""
+    mac = bytes.fromhex(other['mac'].replace(':', ''))
+    header = struct.pack('!BBHHHBBH', 0x45, 0, 32, 0, 0x4000, 64, 17, 0) + socket.inet_aton(device['address']) + \
+        socket.inet_aton(other['address'])
+    header = header[:10] + struct.pack('!H', checksum(header)) + header[12:]
+    frame = mac + b'\2\xee\0\0\0\1' + b'\x08\0' + header + struct.pack('!HHHH', 7, 7, 12, 0) + b'ping'
+    frame = frame.ljust(60, b'\0')
+    return struct.pack('!I', len(frame)) + frame
+
+
+def exchange(program, pairs, workers, base, in_flight, seconds):
+    """Pairs of demo devices on one network that pass small datagrams to each other, `in_flight` in each pair: frames
+    a second through the switch, and the process's processor time for each."""
+    count = 2 * pairs
+    with tempfile.TemporaryDirectory() as folder:
+        with Fleet(program, folder, '--demo', '--name', 'bench', '-n', count, '--net', 'lan', '--workers', workers, '-p',
+                   f'127.0.0.1:{base}+:80', '--uplink', f'listen:127.0.0.1:{base + count}') as fleet:
+            fleet.wait_until(lambda stats: stats['ready'] == count, f'{count} devices are ready')
+            devices = json.loads(fleet.ask('fleet', 'ps', '--json'))
+            # Neighbours in number have different workers. Each learns the other's MAC address.
+            for n, device in enumerate(devices):
+                http_get(base + n, f'/ping/{devices[n ^ 1]["address"]}')
+            with socket.create_connection(('127.0.0.1', base + count)) as uplink:
+                for n in range(0, count, 2):
+                    for _ in range(in_flight):
+                        uplink.sendall(echo_between(devices[n], devices[n + 1]))
+
+                def sent():
+                    return sum(device['frames_out'] for device in json.loads(fleet.ask('fleet', 'stats', '--json'))['devices'])
+                time.sleep(1)
+                begin, frames, cpu = time.monotonic(), sent(), fleet.cpu()
+                time.sleep(seconds)
+                frames, cpu, passed = sent() - frames, fleet.cpu() - cpu, time.monotonic() - begin
+            if frames < in_flight * pairs * seconds:
+                raise Failed(f'the datagrams have been lost: {frames} frames')
+            return {'rate': frames / passed, 'cpu_us': cpu / frames * 1e6, 'cores': cpu / passed}
 
 
 def cold_boots(program, image, text, count):

@@ -305,6 +305,32 @@ class LanTest(unittest.TestCase):
             self.assertEqual(self.ping(device, other['name'])[0], 200, (device['name'], other['name']))
         self.reach_each_other(devices[2:])
 
+    def test_a_devices_snapshot_goes_on_alone(self):
+        base = free_ports(2)
+        self.up('lab', '--demo', '-n', '2', '--net', 'lan', '-p', f'{base}+:80')
+        self.ready('lab', 2)
+        snapshot = os.path.join(self.runtime, 'lab.snap')
+        self.fleet('snapshot', 'lab-1', '-o', snapshot)
+        self.fleet('down')
+        told = subprocess.run([ESPALIER, 'snapshot', 'info', snapshot], capture_output=True, text=True, timeout=PATIENCE)
+        self.assertIn('10.1.0.17', told.stdout)
+        alone = subprocess.Popen([ESPALIER, 'run', snapshot, '-p', f'{base}:80'], stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.DEVNULL)
+        try:
+            end = time.monotonic() + PATIENCE
+            while True:
+                with contextlib.suppress(OSError):
+                    self.assertEqual(self.get(base), 200)
+                    break
+                self.assertLess(time.monotonic(), end)
+                time.sleep(0.05)
+            device = {'ports': [{'host_port': base}]}
+            self.assertEqual(self.ping(device, GATEWAY)[0], 200)
+            self.assertEqual(self.ping(device, '10.1.0.16')[0], 504)  # nobody else is there
+        finally:
+            alone.kill()
+            alone.wait()
+
     def test_what_is_wrong_is_said_before_anything_starts(self):
         def refused(*options):
             return self.fleet('up', '--demo', *options, code=2)

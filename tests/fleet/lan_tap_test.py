@@ -6,50 +6,20 @@ All in a network namespace of the test's own, which ends with it.
 usage: lan_tap_test.py ESPALIER
 """
 import json
-import os
 import pathlib
 import socket
 import struct
-import subprocess
 import sys
-import tempfile
-import time
 import unittest
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / 'support'))
 from tap import SKIPPED, arp_table, enter_network_namespace  # noqa: E402
+from tap_fleet import GATEWAY, HOST, INTERFACE, MASK, TapFleetTest  # noqa: E402
 from terminal import PATIENCE  # noqa: E402
 
-ESPALIER = None
-INTERFACE = 'esp0'
-HOST, MASK, GATEWAY = '10.1.200.1', '255.255.0.0', '10.1.0.2'
-DEVICES = 3
 
-
-class LanTapTest(unittest.TestCase):
-    def fleet(self, *arguments):
-        done = subprocess.run([ESPALIER, 'fleet', *arguments], env=self.environment, stdin=subprocess.DEVNULL,
-                              capture_output=True, timeout=PATIENCE, text=True)
-        self.assertEqual(done.returncode, 0, f'{arguments}: {done.stdout}{done.stderr}')
-        return done.stdout
-
-    def up(self, *arguments):
-        """The fleet's devices, once they are ready."""
-        runtime = tempfile.TemporaryDirectory(prefix='espalier-tap-')
-        self.addCleanup(runtime.cleanup)
-        self.environment = dict(os.environ, XDG_RUNTIME_DIR=runtime.name)
-        self.fleet('up', *arguments, '--name', 'lab', '-n', str(DEVICES), '--net', 'lan', '--workers', '2', '--uplink',
-                   f'tap:{INTERFACE}', '-d')
-        self.addCleanup(self.fleet, 'down')
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            devices = json.loads(self.fleet('ps', '--json'))
-            if len(devices) == DEVICES and all(device['ready'] for device in devices):
-                return devices
-            time.sleep(0.05)
-        raise AssertionError(f'not ready: {devices}')
-
+class LanTapTest(TapFleetTest):
     def get(self, device, path):
         with urllib.request.urlopen(f'http://{device["address"]}{path}', timeout=PATIENCE) as answer:
             return answer.read()
@@ -64,7 +34,7 @@ class LanTapTest(unittest.TestCase):
         self.assertEqual(json.loads(self.get(devices[0], '/ping/lab-2'))['address'], devices[2]['address'])
 
     def test_devices_are_neighbours_of_the_kernels(self):
-        devices = self.up('--demo')
+        devices = self.up(3, '--demo')
         self.check(devices)
         # What that side may have itself is not offered: no gateway, and no DHCP.
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
@@ -81,15 +51,11 @@ class LanTapTest(unittest.TestCase):
         self.assertEqual(arp_table().get(GATEWAY, '00:00:00:00:00:00'), '00:00:00:00:00:00')
 
     def test_clones_are_neighbours_too(self):
-        with tempfile.TemporaryDirectory() as folder:
-            snapshot = f'{folder}/demo.snap'
-            subprocess.run([ESPALIER, 'snapshot', 'create', '--demo', '--clock', 'warp', '--until', 'listening on port 80',
-                            '-o', snapshot], check=True, capture_output=True, timeout=PATIENCE)
-            self.check(self.up(snapshot))
+        self.check(self.up(3, self.snapshot('listening on port 80', '--demo')))
 
 
 if __name__ == '__main__':
-    ESPALIER = sys.argv[1]
+    TapFleetTest.ESPALIER = sys.argv[1]
     if problem := enter_network_namespace(INTERFACE, HOST, MASK):
         print(f'skipped: {problem}')
         sys.exit(SKIPPED)

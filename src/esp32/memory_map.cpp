@@ -39,6 +39,13 @@ std::uint8_t* reserve(std::size_t size, int protection, std::size_t guard) {
   return static_cast<std::uint8_t*>(at) + guard;
 }
 
+// Region protection is by pieces of 512 MiB.
+constexpr unsigned kRegionShift = 29;
+constexpr unsigned region_of(std::uint32_t address) {
+  return address >> kRegionShift;
+}
+static_assert(region_of(kRomCode) == region_of(kRtcSlow));
+
 // Rights that a region's attribute grants (Xtensa ISA, "Region Protection Option", table of attributes).
 unsigned rights(std::uint8_t attribute) {
   constexpr unsigned kMayRead = MemoryMap::kMayRead, kMayWrite = MemoryMap::kMayWrite;
@@ -348,13 +355,21 @@ void MemoryMap::set_cache_buses(unsigned cpu, std::uint8_t enabled) {
 void MemoryMap::set_regions(unsigned cpu, std::span<const std::uint8_t, 8> instruction,
                             std::span<const std::uint8_t, 8> data) {
   View& view = *views_[cpu];
+  // Boot code sets each region anew, several times, mostly to what grants the same.
+  std::array<bool, 8> changed{};
+  for (unsigned region = 0; region < changed.size(); ++region)
+    changed[region] = rights(view.instruction_region[region]) != rights(instruction[region]) ||
+                      rights(view.data_region[region]) != rights(data[region]);
   std::copy(instruction.begin(), instruction.end(), view.instruction_region.begin());
   std::copy(data.begin(), data.end(), view.data_region.begin());
-  // Only regions 1 (0x20000000) and 2 (0x40000000) hold host memory.
-  refresh(cpu, kDromBase, 0x40000000 - kDromBase);
-  refresh(cpu, kRomCode, kIromEnd - kRomCode);
-  refresh(cpu, kRtcSlow, kRtcSlowSize);
-  invalidate_(0, 0xffffffff);
+  // Others hold no host memory, and what cannot be reached there is not code.
+  if (changed[region_of(kDromBase)]) refresh(cpu, kDromBase, 0x40000000 - kDromBase);
+  if (changed[region_of(kRomCode)]) {
+    refresh(cpu, kRomCode, kIromEnd - kRomCode);
+    refresh(cpu, kRtcSlow, kRtcSlowSize);
+  }
+  for (unsigned region = 0; region < changed.size(); ++region)
+    if (changed[region]) invalidate_(region << kRegionShift, 1u << kRegionShift);
 }
 
 std::uint8_t MemoryMap::attributes_of(unsigned cpu, std::uint32_t address) const {
@@ -384,10 +399,10 @@ std::uint8_t MemoryMap::attributes_of(unsigned cpu, std::uint32_t address) const
     const std::uint32_t offset = ram_offset(*s, address);
     if (code_[offset / kPage] || shared(offset)) bits &= ~(kPageStore32 | kPageStoreNarrow);
   }
-  const unsigned data = rights(view.data_region[address >> 29]);
+  const unsigned data = rights(view.data_region[region_of(address)]);
   if (!(data & kMayRead)) bits &= ~(kPageLoad32 | kPageLoadNarrow);
   if (!(data & kMayWrite)) bits &= ~(kPageStore32 | kPageStoreNarrow);
-  if (!(rights(view.instruction_region[address >> 29]) & kMayExecute)) bits &= ~kPageFetch;
+  if (!(rights(view.instruction_region[region_of(address)]) & kMayExecute)) bits &= ~kPageFetch;
   if (!watched_.empty()) {
     // What the host may write it may also read: stores have to go, too.
     constexpr std::uint8_t kStores = kPageStore32 | kPageStoreNarrow;
@@ -484,7 +499,7 @@ std::uint32_t MemoryMap::ram_offset(const Segment& segment, std::uint32_t addres
 bool MemoryMap::allowed(unsigned cpu, std::uint32_t address, Right right) const {
   const View& view = *views_[cpu];
   const auto& regions = right == kMayExecute ? view.instruction_region : view.data_region;
-  return rights(regions[address >> 29]) & right;
+  return rights(regions[region_of(address)]) & right;
 }
 
 const std::uint8_t* MemoryMap::plain(unsigned cpu, std::uint32_t address) {

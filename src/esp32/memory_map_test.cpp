@@ -120,6 +120,15 @@ TEST_F(MemoryMapTest, RegionProtectionForbidsAndAllowsAgain) {
   EXPECT_EQ(bus_.fetch(0, 0x40080000, bytes).cause, Cause::kInstFetchProhibited);
 }
 
+TEST_F(MemoryMapTest, RegionsThatGrantTheSameKeepTheirCode) {
+  protect(0, 2, 4);  // another way of caching
+  EXPECT_TRUE(invalidated_.empty());
+  protect(0, 2, 3);  // code alone
+  EXPECT_EQ(attributes(0, 0x40080000), xtensa::kPageFetch);
+  EXPECT_EQ(attributes(0, 0x50000000), xtensa::kPageFetch);
+  EXPECT_THAT(invalidated_, testing::ElementsAre(std::pair(0x40000000u, 0x20000000u)));
+}
+
 TEST_F(MemoryMapTest, AWriteToDecodedCodeDropsItThroughEveryAlias) {
   memory_.watch_code(0x400bffc0, 8);  // SRAM1, on the data bus 0x3FFE0000..0x3FFE003F
   EXPECT_FALSE(attributes(1, 0x3ffe0000) & xtensa::kPageStore32);

@@ -306,10 +306,16 @@ void Machine::trace_call(Core& core, std::uint32_t pc) {
 }
 
 void Machine::call_native(Core& core, std::uint32_t pc) {
-  if (tracing_calls_) trace_call(core, pc);
+  if (tracing_calls_ && pc != rom::kPassTime) trace_call(core, pc);
   if (rom_->rom().call(core, pc)) return;
   core.halt();
   stop({Halt::Kind::kMissingRomFunction, rom::Rom::missing(core, pc)});
+}
+
+void Machine::pass_time(Core& core, std::uint32_t cycles) {
+  if (clock_.mode() != ClockMode::kWarp) return;
+  scheduler_.waits_until(core.instructions() + cycles);
+  core.charge(std::min<std::uint64_t>(cycles, core.chargeable()));
 }
 
 std::uint64_t Machine::cycles(const Core&) {

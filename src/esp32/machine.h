@@ -182,6 +182,7 @@ class Machine final : private xtensa::Environment {
   std::uint32_t native_alias(std::uint32_t pc) const override {
     return tracing_calls_ ? 0 : rom_->rom().guest_code(pc);
   }
+  void pass_time(xtensa::Core& core, std::uint32_t cycles) override;
   std::uint64_t cycles(const xtensa::Core& core) override;
   void compare_changed(xtensa::Core& core, unsigned n) override;
   bool debug_break(xtensa::Core& core, std::uint32_t debug_cause) override;

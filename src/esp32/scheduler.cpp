@@ -220,11 +220,13 @@ Scheduler::Spin Scheduler::place_of(const xtensa::Core& core) {
 }
 
 // Runs `count` instructions, and suspects the core of spinning if they went round in a small piece of code.
+// One that is in the middle of a wait for time goes round, too, but looks at nothing meanwhile.
 xtensa::Stop Scheduler::probe(xtensa::Core& core, std::uint64_t count) {
   const std::uint32_t before = core.state().pc;
   const xtensa::Stop stop = core.run(count);
   const std::uint32_t moved = core.state().pc - before + kSpinBytes;
-  spins_[core.index()].suspected = stop == xtensa::Stop::kBudget && moved < kSpinBytes + 2 * count;
+  spins_[core.index()].suspected =
+      stop == xtensa::Stop::kBudget && moved < kSpinBytes + 2 * count && core.instructions() >= waits_until_;
   return stop;
 }
 
@@ -235,6 +237,7 @@ xtensa::Stop Scheduler::run_and_probe(xtensa::Core& core, std::uint64_t budget, 
   const std::uint64_t goal = core.instructions() + budget;
   const std::uint64_t length = std::exchange(spin.length, 0);
   const bool suspected = std::exchange(spin.suspected, false);
+  waits_until_ = 0;
   if (spin.looks_away != 0) --spin.looks_away;
   // Alone it may go round as often as it likes. It is suspected nevertheless: it may have started the other.
   if (both && (length != 0 || (suspected && spin.looks_away == 0))) {

@@ -41,6 +41,8 @@ class Scheduler {
   // An interrupt has reached `core` or its clock was turned on. If it can run now and the other core was
   // alone until now, the round ends with the running instruction.
   void woken(const xtensa::Core& core);
+  // The running core waits for time alone, until it has executed so many instructions.
+  void waits_until(std::uint64_t instructions) { waits_until_ = instructions; }
   // Ends the present round as soon as the running instruction is done: a reset or a stop has been asked for.
   void interrupt_round();
 
@@ -86,6 +88,7 @@ class Scheduler {
   xtensa::Stop run_and_probe(xtensa::Core& core, std::uint64_t budget, bool both);
 
   unsigned short_turns_ = 0;
+  std::uint64_t waits_until_ = 0;  // the running core, as far as it has said so in the present run
   MachineClock& clock_;
   base::EventQueue& events_;
   std::array<xtensa::Core*, 2> cores_;

@@ -254,6 +254,44 @@ seen:    rsil a4, 0
   EXPECT_LT(word(kDone), 100u * 200) << "cycles";
 }
 
+// A core in ets_delay_us() goes round in a small loop, but what it waits for is no other's to bring about.
+TEST_F(SchedulerTest, WhoWaitsForTimeAloneLeavesTheOtherItsTurns) {
+  std::string work;
+  for (int i = 0; i < 40; ++i) work += "addi a5, a5, 1\n";
+  boot("movi a5, 0\ncount: " + work + R"(
+         l32i a4, a8, 12
+         beqz a4, count
+         s32i a5, a8, 4
+stay:    j stay
+         .align 4
+delay:   .word 0x40008534          # ets_delay_us
+app:     l32r a2, ram
+         movi a6, 1
+         s32i a6, a2, 8
+         l32r a3, delay
+         movi a10, 2000
+         rsr.ccount a4
+         callx8 a3
+         rsr.ccount a5
+         sub a5, a5, a4
+         s32i a5, a2, 12
+stay2:   j stay2
+)");
+  run_to(1'000'000);
+  const std::uint32_t cycles = word(kDone);
+  constexpr std::uint32_t kTicksPerUs = 13;  // what the ROM knows of the APP CPU's clock
+  ASSERT_GE(cycles, 2000 * kTicksPerUs);
+  EXPECT_LT(cycles, 2000 * kTicksPerUs + 100);
+  const std::uint64_t executed = machine_->core(1).instructions();
+  EXPECT_GE(executed, cycles) << "an instruction takes a cycle";
+  run_to(executed);
+  const SchedulerStats& stats = machine_->scheduler().stats();
+  EXPECT_LT(stats.polling_turns, 300u);
+  // What the other core has done in that time.
+  machine_->run_round();
+  EXPECT_GT(word(kSeen), cycles * 9 / 10);
+}
+
 TEST_F(SchedulerTest, TheSharesRepeatExactly) {
   const std::string program = R"(
          movi a5, 100

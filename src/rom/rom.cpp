@@ -50,6 +50,10 @@ void no_radio(Call& call) {
   call.ret(0);
 }
 
+void pass_time(Call& call) {
+  call.core().environment().pass_time(call.core(), call.arg(0));
+}
+
 constexpr std::uint32_t kLine = 64;  // bytes, of Rom::first_
 
 bool contains(std::uint32_t base, std::uint32_t size, const image::ElfSegment& s) {
@@ -134,6 +138,7 @@ Rom::Rom() : built_in_(true) {
     if (const auto a = addresses.find(symbol.name);
         symbol.global && a != addresses.end() && a->second != symbol.address)
       entries[a->second] = {.guest = symbol.address};
+  entries[kPassTime] = {.run = pass_time};
   index_entries(entries);
 }
 

@@ -29,6 +29,10 @@ namespace espalier::rom {
 inline constexpr std::uint32_t kCodeBase = 0x40000000, kCodeSize = 0x70000;
 inline constexpr std::uint32_t kDataBase = 0x3ff90000, kDataSize = 0x10000;
 
+// The one native function that no chip's ROM has: the guest half calls it where it waits for time alone. See
+// xtensa::Environment::pass_time().
+inline constexpr std::uint32_t kPassTime = 0x4000f8d0;
+
 // Where the ROM function `name` lies; 0 if no linker script of ESP-IDF names it.
 std::uint32_t symbol_address(std::string_view name);
 // "ets_printf", "ets_printf+0x12", or the bare address where no function lies at or before it.

@@ -125,6 +125,23 @@ TEST_F(Calls, ANativeFunctionReturnsToItsCaller) {
   EXPECT_EQ(machine_.call("abs", {static_cast<std::uint32_t>(-5)}), 5);
 }
 
+TEST_F(Calls, TimeThatIsWaitedForCanPassAtOnce) {
+  ASSERT_EQ(built_in().kind(kPassTime), Rom::Kind::kNative);
+  machine_.initialise();
+  machine_.call("ets_update_cpu_frequency", {40});
+  std::uint64_t before = machine_.core().instructions();
+  machine_.call("ets_delay_us", {100});
+  const std::uint64_t waited = machine_.core().instructions() - before;
+  EXPECT_GE(waited, 4000u);
+  EXPECT_LE(waited, 5000u);  // call() looks every thousand
+  EXPECT_EQ(machine_.passed, 0u) << "nothing is charged unless the environment does";
+  machine_.passes_time = true;
+  before = machine_.core().instructions();
+  machine_.call("ets_delay_us", {100});
+  EXPECT_EQ(machine_.core().instructions() - before, waited);
+  EXPECT_GT(machine_.passed, 3900u);
+}
+
 TEST_F(Calls, AGuestFunctionReturnsToItsCaller) {
   const std::uint32_t words = machine_.put_words({30, 10, 20});
   const auto program =

@@ -158,6 +158,8 @@ class Core {
   std::uint64_t instructions() const { return end_ - static_cast<std::uint64_t>(left_); }
   // A native function has used up the time of `n` instructions.
   void charge(std::uint64_t n) { left_ -= static_cast<std::int64_t>(n); }
+  // What may be charged to the running instruction with run()'s budget still kept.
+  std::uint64_t chargeable() const { return left_ > 1 ? static_cast<std::uint64_t>(left_ - 1) : 0; }
   // Ends run() before the next instruction. May be called from Environment callbacks.
   void request_stop();
   void halt();

@@ -79,6 +79,11 @@ class Environment {
   // Where a native function that does nothing but go on in guest code goes on; 0 for all others.
   virtual std::uint32_t native_alias(std::uint32_t pc) const { return (void)pc, 0; }
 
+  // A native function has nothing to do for `cycles` but to wait until they are over. Where an instruction
+  // takes a cycle they may be charged at once, as far as the core's budget goes; the function is called
+  // again.
+  virtual void pass_time(Core& core, std::uint32_t cycles) { (void)core, (void)cycles; }
+
   // The value of CCOUNT before the core's own offset: cycles of the CPU clock since some origin.
   virtual std::uint64_t cycles(const Core& core) = 0;
   // CCOMPARE0..2, CCOUNT's offset changed: the environment re-arms its timer for the next match, and at the

@@ -96,8 +96,7 @@ void ets_set_appcpu_boot_addr(uint32_t start) { REG(DPORT_APPCPU_CTRL_D_REG) = s
    its waiting loops last long enough only by that. So this reads CCOUNT by a call, as the chip's does. */
 void ets_delay_us(uint32_t us) {
   const uint32_t start = xthal_get_ccount(), cycles = us * TICKS_PER_US;
-  while (xthal_get_ccount() - start < cycles) {
-  }
+  for (uint32_t passed; (passed = xthal_get_ccount() - start) < cycles;) rom_pass_time(cycles - passed);
 }
 void ets_update_cpu_frequency_rom(uint32_t ticks_per_us) { TICKS_PER_US = ticks_per_us; }
 uint32_t ets_get_cpu_frequency(void) { return TICKS_PER_US; }

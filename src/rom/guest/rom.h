@@ -108,6 +108,8 @@ ETS_STATUS ets_post(uint8_t priority, uint32_t signal, uint32_t parameter);
 
 /* --- misc.c --- */
 uint32_t xthal_get_ccount(void);
+/* Nothing is done for up to so many cycles; where time comes from the instructions they pass at once. */
+void rom_pass_time(uint32_t cycles);
 
 /* --- rtc.c --- */
 int rtc_get_reset_reason(int cpu);

@@ -4,6 +4,7 @@
 // written.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -66,6 +67,8 @@ class RomMachine final : public xtensa::Environment {
   std::uint8_t flash_status = 0, flash_status2 = 0;
   std::vector<std::uint32_t> written;  // addresses of register writes, in order
   std::string missing;                 // what Rom::call() reported
+  bool passes_time = false;            // whether time that is waited for passes at once
+  std::uint64_t passed = 0;            // how much of it
   std::uint64_t call_limit = 200'000'000;   // instructions that call() gives a function
 
   // Environment
@@ -79,6 +82,11 @@ class RomMachine final : public xtensa::Environment {
   void code_decoded(xtensa::Core&, std::uint32_t, std::uint32_t) override {}
   bool is_native(std::uint32_t pc) const override { return rom_.is_native(pc); }
   void call_native(xtensa::Core& core, std::uint32_t pc) override;
+  void pass_time(xtensa::Core& core, std::uint32_t cycles) override {
+    if (!passes_time) return;
+    core.charge(std::min<std::uint64_t>(cycles, core.chargeable()));
+    passed += cycles;
+  }
   std::uint64_t cycles(const xtensa::Core& core) override { return core.instructions(); }
   void compare_changed(xtensa::Core&, unsigned) override {}
   std::uint32_t read_external(xtensa::Core&, std::uint32_t) override { return 0; }

@@ -19,6 +19,7 @@ std::uint64_t fnv1a(std::span<const std::uint8_t> bytes) {
 }  // namespace
 
 void Archive::raw(void* data, std::size_t size) {
+  if (size == 0) return;
   if (saving_) {
     const auto* bytes = static_cast<const std::uint8_t*>(data);
     out_.insert(out_.end(), bytes, bytes + size);

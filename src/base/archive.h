@@ -6,6 +6,7 @@
 #include <cstring>
 #include <deque>
 #include <expected>
+#include <iterator>
 #include <span>
 #include <string>
 #include <string_view>
@@ -51,15 +52,25 @@ class Archive {
 
   template <class T>
   requires(std::is_arithmetic_v<T> || std::is_enum_v<T>) void value(T& v) { raw(&v, sizeof v); }
+  // What lies in memory as it is stored: a row of it goes in one piece. (Not bools, see below.)
+  template <class T>
+  static constexpr bool kAsStored = (std::is_arithmetic_v<T> || std::is_enum_v<T>)&&!std::is_same_v<T, bool>;
+  template <class Row>
+  void row(Row& v) {
+    if constexpr (kAsStored<std::remove_cvref_t<decltype(*std::begin(v))>> && requires { std::data(v); })
+      raw(std::data(v), std::size(v) * sizeof *std::data(v));
+    else
+      for (auto& x : v) value(x);
+  }
   // A byte of its own: any other value than 0 and 1 in a bool is undefined behaviour, and fails here.
   void value(bool& v);
   template <class T, std::size_t N>
   void value(std::array<T, N>& v) {
-    for (T& x : v) value(x);
+    row(v);
   }
   template <class T, std::size_t N>
   void value(T (&v)[N]) {
-    for (T& x : v) value(x);
+    row(v);
   }
   template <class T>
   void value(std::vector<T>& v) {
@@ -90,7 +101,7 @@ class Archive {
       }
       v.resize(n);
     }
-    for (auto& x : v) value(x);
+    row(v);
   }
 
   bool saving_;

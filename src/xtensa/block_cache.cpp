@@ -6,6 +6,9 @@ namespace espalier::xtensa {
 namespace {
 
 constexpr unsigned kPageBits = 12;
+// What the arena holds when there are no blocks.
+constexpr std::size_t kUnlinkedBytes = sizeof(Block);
+static_assert(kUnlinkedBytes % alignof(Block) == 0);
 
 // Which of a block's two lists is the one of page `number`.
 unsigned list_of(const Block& block, std::uint32_t number) {
@@ -131,6 +134,7 @@ bool BlockCache::has_code(std::uint32_t address, std::uint32_t size) const {
 }
 
 void BlockCache::flush() {
+  if (used_ == kUnlinkedBytes) return;  // a core's reset flushes what has never been used
   memory_.clear(0, memory_.size());
   forget_all();
 }

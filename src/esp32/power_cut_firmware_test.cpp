@@ -12,9 +12,12 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
-#include <tuple>
+#include <utility>
+#include <vector>
 
 #include "base/random.h"
 #include "esp32/flash_rules_test_support.h"
@@ -52,7 +55,7 @@ class Reports {
       lost += take_line(console.substr(0, end));
     return lost;
   }
-  // How often a store was found as it should be, and so on: "NVS OK", "SPIFFS REPAIRED", ...
+  // How often a store was found as it should be, and so on: "NVS OK", "FILES BROKEN", ...
   std::map<std::string, unsigned, std::less<>> counts;
   // Lines that say what was broken.
   std::vector<std::string> broken;
@@ -203,7 +206,7 @@ TEST_F(PowerCutFirmware, ReportsNoticeWhatIsLost) {
   EXPECT_EQ(reports.take("NVS OK: round 1 and 0 of 6\r\nready\r\nkept nvs 2 3\r\nkept files 7\r\n"), "");
   EXPECT_EQ(reports.take("FILES OK: round 7\r\n"), "");
   EXPECT_THAT(reports.take("NVS OK: round 1 and 2 of 6\r\n"), testing::HasSubstr("NVS kept round 1 and 3"));
-  EXPECT_THAT(reports.take("FILES REPAIRED: round 6\r\n"), testing::HasSubstr("FILES kept round 7"));
+  EXPECT_THAT(reports.take("FILES OK: round 6\r\n"), testing::HasSubstr("FILES kept round 7"));
   EXPECT_EQ(reports.take("FILES BROKEN: none\r\nFILES OK: round 0\r\n"), "");
   EXPECT_EQ(reports.counts["NVS OK"], 3u);
   EXPECT_EQ(reports.broken, std::vector<std::string>{"FILES BROKEN: none"});

@@ -143,7 +143,8 @@ class FakeGuest final : public EthernetPort {
   void announce() { arp(1, address); }
   void answer_arp() {
     std::erase_if(frames, [&](const Bytes& f) {
-      if (get16(f, 12) != 0x0806 || get16(f, 20) != 1 || get32(f, 38) != address) return false;
+      if (f.size() < 42 || get16(f, 12) != 0x0806 || get16(f, 20) != 1 || get32(f, 38) != address)
+        return false;
       if (answers_arp) arp(2, get32(f, 28), Bytes(f.begin() + 22, f.begin() + 28));
       return true;
     });

@@ -105,14 +105,16 @@ std::uint64_t Device::advance(bool quiet) {
 
 std::uint64_t Device::run(bool quiet) {
   const std::uint64_t wait = session_->advance(quiet);
-  // Its first rest, or no rest for so long that the next one need not wait for it.
-  if (booting_ && (wait != 0 || cpu_ns() - boot_cpu_ns_ > kLongestBoot)) {
-    booting_ = false;
-    worker().start_gate().leave(*this);
-  }
   if (!ready_ && shows_readiness()) {
     ready_ = true;
     tell(Event::Kind::kReady);
+  }
+  // Its first rest, or what it is to show when it has started, or neither for so long that the next one need
+  // not wait for it. In warp there is no rest.
+  const bool shown = ready_watch_ && ready_;
+  if (booting_ && (wait != 0 || shown || cpu_ns() - boot_cpu_ns_ > kLongestBoot)) {
+    booting_ = false;
+    worker().start_gate().leave(*this);
   }
   if (session_->ended() == host::Session::End::kNone) return wait;
   machine_ended();

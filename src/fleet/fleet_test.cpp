@@ -162,6 +162,34 @@ TEST_F(FleetTest, GuestsThatNeverRestLeaveTheOthersTheirTime) {
   EXPECT_EQ(after.restarts, 0u);
 }
 
+// Nor do they keep others from starting for longer than they take to show that they have started.
+TEST_F(FleetTest, WhoIsReadyLetsTheNextStart) {
+  GroupSpec busy;
+  busy.name = "busy";
+  busy.count = 4;
+  busy.machine.image = ESPALIER_FLASH_STORES_IMAGE;
+  busy.ready = "kept";
+  FleetSpec spec;
+  spec.workers = 1;
+  spec.groups = {busy};
+  auto made = Fleet::create(spec);
+  ASSERT_TRUE(made) << made.error();
+  fleet = std::move(*made);
+  std::promise<timespec> all_ready;
+  unsigned ready = 0;
+  const Subscription subscription = fleet->follow_events(0, [&](const Event& event) {
+    if (event.kind != Event::Kind::kReady || ++ready != busy.count) return;
+    timespec used{};  // by the worker, whose thread this is
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    all_ready.set_value(used);
+  });
+  auto told = all_ready.get_future();
+  ASSERT_EQ(told.wait_for(std::chrono::seconds(60)), std::future_status::ready);
+  // Each of three would have had 100 ms before the next one's turn.
+  const timespec used = told.get();
+  EXPECT_LT(static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) / 1e9, 0.3);
+}
+
 // The power of one device is cut: it boots again and is ready again, and the others notice nothing.
 TEST_F(FleetTest, APowerCutIsOneDevicesOnly) {
   start({demo_group(3)});

@@ -131,8 +131,8 @@ void Worker::turn(Runnable& runnable) {
   runnable.cpu_ns_ += used;
   if (runnable.noticed_) wait = 0;
   if (runnable.share_ > 0) wait = runnable.throttle(wait, used);
-  if (wait == 0)
-    enqueue(runnable, Runnable::Where::kBusy);
+  if (wait == 0)  // who starts does not wait for a round of all that are busy
+    enqueue(runnable, start_gate_.holds(runnable) ? Runnable::Where::kWoken : Runnable::Where::kBusy);
   else if (wait != base::EventLoop::kForever)
     runnable.timer_.arm(base::EventLoop::now_ns() + wait);
 }
@@ -146,8 +146,9 @@ void Worker::main() {
     // Nobody has a second turn before the host has been looked at: in warp that is what an idle guest waits
     // for.
     for (std::size_t left = woken_.size() + busy_.size(); left != 0; --left) {
-      turn(*next());
-      if (base::EventLoop::now_ns() - began >= kHostInterval) break;
+      Runnable& runnable = *next();
+      turn(runnable);
+      if (start_gate_.holds(runnable) || base::EventLoop::now_ns() - began >= kHostInterval) break;
     }
     ++polls_;
     loop_.poll(woken_.empty() && busy_.empty() && !ending_ ? base::EventLoop::kForever : 0);

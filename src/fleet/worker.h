@@ -67,6 +67,8 @@ class StartGate {
  public:
   // True if `runnable` may start now; otherwise it is woken when it is worth asking again.
   bool enter(Runnable& runnable);
+  // Whether it has entered and not left.
+  bool holds(const Runnable& runnable) const { return inside_ == &runnable; }
   // It has started, or will not. Without effect if it is not in the gate.
   void leave(Runnable& runnable);
 

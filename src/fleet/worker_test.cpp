@@ -167,6 +167,26 @@ TEST_F(WorkerTest, TheStartGateLetsOneInAtATime) {
   });
 }
 
+// With fifty that are busy it would else have a fiftieth of the thread. They get every fourth turn.
+TEST_F(WorkerTest, WhoStartsComesBeforeTheBusy) {
+  for (int i = 0; i < 50; ++i) add(100'000, 0);
+  Counter& starting = add(100'000, 0);
+  ASSERT_TRUE(eventually([&] { return starting.turns >= 1; }));
+  ASSERT_TRUE(worker.call([&] { return worker.start_gate().enter(starting); }));
+  const auto turns = [&] {
+    int sum = 0;
+    for (const auto& counter : counters) sum += counter->turns;
+    return sum;
+  };
+  const int own = starting.turns, all = turns();
+  ASSERT_TRUE(eventually([&] { return turns() > all + 400; }));
+  worker.call([&] {  // between turns
+    EXPECT_GT(starting.turns - own, 200);
+    EXPECT_GT(turns() - all - (starting.turns - own), 50);
+    worker.start_gate().leave(starting);
+  });
+}
+
 TEST_F(WorkerTest, ALimitedOneThatSleepsForeverCanStillBeWoken) {
   Counter& limited = add(50'000'000, kForever);
   worker.call([&] { limited.limit_cpu(0.5); });

@@ -1,5 +1,6 @@
 """Many devices in one process: what each costs, and how they answer together."""
-import contextlib
+import collections
+import concurrent.futures
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import threading
 import time
 
 from .guest import Failed
@@ -21,9 +23,12 @@ class Fleet:
     def __init__(self, program, folder, *arguments):
         self.program, self.folder = str(program), folder
         self.environment = dict(os.environ, XDG_RUNTIME_DIR=folder)
+        self.events, self.news = collections.Counter(), threading.Condition()
         self.started = time.monotonic()
-        self.process = subprocess.Popen([self.program, 'fleet', 'up', *map(str, arguments)], env=self.environment,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([self.program, 'fleet', 'up', '--json', *map(str, arguments)], env=self.environment,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.reader = threading.Thread(target=self.read)
+        self.reader.start()
 
     def __enter__(self):
         return self
@@ -36,7 +41,19 @@ class Fleet:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        self.reader.join()
+        self.process.stdout.close()
         self.process.stderr.close()
+
+    def read(self):
+        """What happens, a line each: to ask the fleet would take the workers' time."""
+        for line in self.process.stdout:
+            with self.news:
+                self.events[json.loads(line)['kind']] += 1
+                self.news.notify()
+        with self.news:
+            self.events['end'] += 1
+            self.news.notify()
 
     def ask(self, *arguments):
         done = subprocess.run([self.program, *arguments], env=self.environment, capture_output=True, text=True)
@@ -44,17 +61,15 @@ class Fleet:
             raise Failed((done.stderr or done.stdout).strip())
         return done.stdout
 
-    def wait_until(self, condition, what):
-        """`condition` of what `fleet stats` tells; returns the seconds since the start of the process."""
-        while True:
-            if self.process.poll() is not None:
-                raise Failed(self.process.stderr.read().strip() or 'the fleet has ended')
-            with contextlib.suppress(Failed):  # its socket may not be there yet
-                if condition(json.loads(self.ask('fleet', 'stats', '--json'))):
-                    return time.monotonic() - self.started
-            if time.monotonic() - self.started > PATIENCE:
-                raise Failed(f'{what}: not within {PATIENCE} s')
-            time.sleep(0.01)
+    def wait_for(self, kind, count, what):
+        """Until there have been `count` events of the kind; returns the seconds since the start of the process."""
+        with self.news:
+            in_time = self.news.wait_for(lambda: self.events[kind] >= count or self.events['end'], PATIENCE)
+            seconds = time.monotonic() - self.started
+            if self.events[kind] >= count:
+                return seconds
+        raise Failed(self.process.stderr.read().strip() or 'the fleet has ended' if in_time else
+                     f'{what}: not within {PATIENCE} s')
 
     def cpu(self):
         return time.clock_gettime(~self.process.pid << 3 | 2)
@@ -81,7 +96,7 @@ def clones(program, count, base, rate, seconds):
     with tempfile.TemporaryDirectory() as folder:
         snapshot = demo_snapshot(program, folder)
         with Fleet(program, folder, snapshot, '--name', 'bench', '-n', count, '-p', f'127.0.0.1:{base}+:80') as fleet:
-            up = fleet.wait_until(lambda stats: stats['states']['running'] == count, f'{count} clones run')
+            up = fleet.wait_for('up', 1, f'{count} clones run')
             boots = fleet.cpu()
             for port in range(base, base + count):
                 http_get(port)
@@ -121,7 +136,7 @@ def exchange(program, pairs, workers, base, in_flight, seconds):
     with tempfile.TemporaryDirectory() as folder:
         with Fleet(program, folder, '--demo', '--name', 'bench', '-n', count, '--net', 'lan', '--workers', workers, '-p',
                    f'127.0.0.1:{base}+:80', '--uplink', f'listen:127.0.0.1:{base + count}') as fleet:
-            fleet.wait_until(lambda stats: stats['ready'] == count, f'{count} devices are ready')
+            fleet.wait_for('ready', count, f'{count} devices are ready')
             devices = json.loads(fleet.ask('fleet', 'ps', '--json'))
             # Neighbours in number have different workers. Each learns the other's MAC address.
             for n, device in enumerate(devices):
@@ -143,8 +158,8 @@ def exchange(program, pairs, workers, base, in_flight, seconds):
 
 
 def cold_boots(program, image, text, count):
-    """Machines of `image` that show `text` on their consoles, a second, in `warp`: each is booted by a fleet and ends
-    with its first reset."""
+    """Machines of `image` that show `text` on their consoles, a second, in `warp`: each is booted by a fleet and goes on
+    to its first reset, while others boot."""
     with tempfile.TemporaryDirectory() as folder:
         path = f'{folder}/cold.toml'
         with open(path, 'w', encoding='utf-8') as file:
@@ -152,7 +167,19 @@ def cold_boots(program, image, text, count):
                        f'count = {count}\nclock = "warp"\nready = {json.dumps(text)}\nrestart = "no"\n'
                        'reset-limit = 0\n')
         with Fleet(program, folder, '--from', path) as fleet:
-            # Those that have ended have shown it, or the fleet would tell of failures of another kind.
-            seconds = fleet.wait_until(lambda stats: sum(stats['states'][state] for state in ('failed', 'exited')) +
-                                       stats['ready'] == count, f'{count} boots')
-            return count / seconds
+            return count / fleet.wait_for('ready', count, f'{count} boots')
+
+
+def cold_processes(program, image, text, count):
+    """The same, each a process of its own that ends then; as many at a time as there are processors."""
+    command = [str(program), 'run', str(image), '--clock', 'warp', '--net', 'none', '--until', text]
+
+    def boot(_):
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            raise Failed(done.stderr.strip())
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        started = time.monotonic()
+        list(pool.map(boot, range(count)))
+        return count / (time.monotonic() - started)

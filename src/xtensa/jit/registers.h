@@ -20,8 +20,16 @@ enum class Exit : std::uint32_t {
 // Where a call comes back to: kept for each window that a call may open, beside its registers.
 struct ReturnLink {
   std::uint32_t a0 = 0;  // what RETW must find in a0 for `host` to be right
-  std::uint32_t unused = 0;
+  // WINDOWSTART's bit of that window. A word for each, as one register with all of them would be a chain that
+  // every call and every return has to wait for.
+  std::uint32_t started = 0;
   const void* host = nullptr;
+};
+
+// Whether to move by so many windows changes where registers are: rotating them then is more than an addition.
+struct WindowEdges {
+  std::array<std::uint8_t, 4> up{}, down{};
+  std::array<std::uint8_t, 8> unused{};
 };
 
 // Where indirect jumps go, by a hash of the guest address.
@@ -34,9 +42,19 @@ inline constexpr unsigned kJumpBits = 12;
 // The same for returns, by a hash of a0.
 inline constexpr unsigned kReturnBits = 12;
 
+inline constexpr unsigned kWindows = 16;
+
+constexpr std::array<WindowEdges, kWindows> window_edges() {
+  std::array<WindowEdges, kWindows> edges{};
+  for (unsigned window = 0; window < kWindows; ++window)
+    for (unsigned n = 1; n <= 3; ++n) {
+      edges[window].up[n] = window + n > kWindows - 4;
+      edges[window].down[n] = window > kWindows - 4 || window < n;
+    }
+  return edges;
+}
+
 struct JitRegisters {
-  // WINDOWSTART rotated so that the present window's bit comes first.
-  std::uint32_t windowstart = 0;
   Exit exit = Exit::kContinue;
   std::int64_t left = 0;             // of the budget, the running block already taken off
   std::uint32_t* window = nullptr;   // the present window's a0
@@ -47,8 +65,28 @@ struct JitRegisters {
   Translator* translator = nullptr;
   bool synced = false;        // pc, windows and the budget are in State and the core already
   std::uint8_t fp_ready = 0;  // coprocessor 0 is enabled and the host's FP environment is the guest's
-  // By window; three more for calls whose window lies behind the 16th.
-  std::array<ReturnLink, 16 + 3> links{};
+  // By window, as far apart as windows are in State::ar; three more on both sides for what wraps. Those tell
+  // of `started` what the ones that they stand for do, where that is seen: the upper ones from window 13 on,
+  // the lower ones up to window 2.
+  static constexpr unsigned kBeyond = 3;
+  std::array<ReturnLink, kBeyond + kWindows + kBeyond> links{};
+  std::array<WindowEdges, kWindows> edges = window_edges();
+
+  ReturnLink& link_of(std::uint32_t number) { return links[kBeyond + number % kWindows]; }
+  bool started(std::uint32_t number) { return link_of(number).started != 0; }
+  void set_started(std::uint32_t number, bool started) {
+    number %= kWindows;
+    const std::uint32_t value = started ? 1 : 0;
+    links[kBeyond + number].started = value;
+    if (number < kBeyond) links[kBeyond + kWindows + number].started = value;
+    if (number >= kWindows - kBeyond) links[number - (kWindows - kBeyond)].started = value;
+  }
+  void repeat_beyond() {
+    for (unsigned n = 0; n < kBeyond; ++n) {
+      links[n].started = links[kWindows + n].started;
+      links[kBeyond + kWindows + n].started = links[kBeyond + n].started;
+    }
+  }
 };
 
 }  // namespace espalier::xtensa::jit

@@ -96,17 +96,23 @@ bool Translator::enter(bool make) {
 
 void Translator::load_windows() {
   State& state = core_.state_;
-  const std::uint32_t started = (state.windowstart | state.windowstart << 16) >> state.windowbase;
-  registers_.windowstart = started & 0xffff;
   registers_.window = &state.ar[4 * state.windowbase];
+  if (state.windowstart != windowstart_) {
+    windowstart_ = state.windowstart;
+    for (std::uint32_t window = 0; window < kWindows; ++window)
+      registers_.link_of(window).started = windowstart_ >> window & 1;
+  }
+  registers_.repeat_beyond();
 }
 
 void Translator::sync(std::uint32_t pc, std::uint32_t unexecuted) {
   State& state = core_.state_;
   state.pc = pc;
   state.windowbase = static_cast<std::uint32_t>(registers_.window - state.ar.data()) / 4;
-  const std::uint32_t started = registers_.windowstart;
-  state.windowstart = (started | started << 16) >> (16 - state.windowbase) & 0xffff;
+  windowstart_ = 0;
+  for (std::uint32_t window = 0; window < kWindows; ++window)
+    windowstart_ |= registers_.link_of(window).started << window;
+  state.windowstart = windowstart_;
   core_.left_ = registers_.left + unexecuted;
 }
 
@@ -205,16 +211,6 @@ bool Translator::call_native(std::uint32_t return_pc) {
   registers_.left = core_.left_;
   registers_.synced = false;
   return false;
-}
-
-void Translator::rotate(std::uint32_t increment) {
-  State& state = core_.state_;
-  state.windowbase = static_cast<std::uint32_t>(registers_.window - state.ar.data()) / 4;
-  const std::uint32_t raw = state.windowbase + increment;
-  core_.rotate_to(raw);
-  // The link was kept where the window seemed to be.
-  if (raw >= 16 && raw < registers_.links.size()) registers_.links[raw & 15] = registers_.links[raw];
-  registers_.window = &state.ar[4 * state.windowbase];
 }
 
 bool Translator::enter_fp() {
@@ -366,7 +362,7 @@ void Translator::forget_ways() {
   found_.fill({});
   jumps_.clear();
   jumps_[0] = {.host = backend_->jump_miss()};
-  for (ReturnLink& link : registers_.links) link = {.host = backend_->return_miss()};
+  for (ReturnLink& link : registers_.links) link.a0 = 0, link.host = backend_->return_miss();
   returns_.clear();
   returns_[0] = {.host = backend_->return_miss()};
   pending_link_ = nullptr;

@@ -116,7 +116,6 @@ class Translator {
   // Called by translated code. True: it must not go on (the state is exact).
   bool slow_path(SlowFrame& frame, const std::uint8_t* return_address);
   bool call_native(std::uint32_t return_pc);
-  void rotate(std::uint32_t increment);
   // Does the instruction at `pc` (`in`, where `how` does not say it all). Where translated code goes on then;
   // null: nowhere (the state is exact).
   const void* resume(Resume how, std::uint32_t pc, const Instruction* in);
@@ -196,6 +195,7 @@ class Translator {
   std::unordered_set<std::uint64_t> hopeless_;  // begins with what cannot be translated
   std::vector<std::uint32_t> literals_;         // used by the translation that is being made
   std::array<Caller, 256> callers_{};           // the latest, quickly found
+  std::uint32_t windowstart_ = 0;               // what State had when the windows were last the same in both
   bool flush_pending_ = false;
   // The link that the last exit came by, and where it wanted to go.
   std::uint8_t* pending_link_ = nullptr;

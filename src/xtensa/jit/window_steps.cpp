@@ -2,8 +2,6 @@
 // the return from it in one step. Everything is then as the handler would have left it, the count of
 // instructions included. Where it cannot be (a budget that ends within, a stack that is not plain memory,
 // other handlers) the exception is raised.
-#include <algorithm>
-#include <bit>
 #include <cstring>
 
 #include "xtensa/interpreter.h"
@@ -76,14 +74,15 @@ bool Translator::are_plain(std::uint32_t address, std::uint32_t size, std::uint8
 
 bool Translator::spill_window(std::uint32_t pc) {
   State& state = core_.state_;
-  const std::uint32_t started = registers_.windowstart >> 1;
+  const auto present = static_cast<std::uint32_t>(registers_.window - state.ar.data()) / 4;
   // How far above the present window the frame is, and how many windows it has.
-  const auto above = static_cast<unsigned>(std::countr_zero(started)) + 1;
-  const auto windows = static_cast<unsigned>(std::countr_zero(started >> above | 4u)) + 1;
+  std::uint32_t above = 1;
+  while (!registers_.started(present + above)) ++above;
+  std::uint32_t windows = 1;
+  while (windows < 3 && !registers_.started(present + above + windows)) ++windows;
   const std::int64_t cost = kWindowHandlerSteps[windows - 1];
   if (registers_.left < cost || !takes_window_step(overflow_handler(windows))) return false;
 
-  const auto present = static_cast<std::uint32_t>(registers_.window - state.ar.data()) / 4;
   const std::uint32_t frame = present + above;
   std::uint32_t* const own = pane(state, present, frame);
   std::uint8_t* const memory = core_.memory_.base;
@@ -105,7 +104,7 @@ bool Translator::spill_window(std::uint32_t pc) {
       std::memcpy(memory + rest + kPane * (n - 1), pane(state, present, frame + n), kPane);
     own[0] = stack;
   }
-  registers_.windowstart &= ~(1u << above);
+  registers_.set_started(frame, false);
   registers_.left -= cost;
   state.epc[1] = pc;
   set_owb(state, present);
@@ -117,13 +116,14 @@ bool Translator::spill_window(std::uint32_t pc) {
 bool Translator::reload_window(std::uint32_t pc) {
   State& state = core_.state_;
   const std::uint32_t* const window = registers_.window;
+  const auto present = static_cast<std::uint32_t>(window - state.ar.data()) / 4;
   const std::uint32_t windows = window[0] >> 30;
-  constexpr std::uint32_t kBelow = 0xe000;  // the three windows below the present one
-  if (windows == 0 || (registers_.windowstart & kBelow) != 0) return false;
+  if (windows == 0) return false;
+  for (std::uint32_t n = 1; n <= 3; ++n)
+    if (registers_.started(present - n)) return false;
   const std::int64_t cost = kWindowHandlerSteps[windows - 1] + 1;
   if (registers_.left < cost || !takes_window_step(underflow_handler(windows))) return false;
 
-  const auto present = static_cast<std::uint32_t>(window - state.ar.data()) / 4;
   const std::uint32_t frame = present - windows;
   const std::uint8_t* const memory = core_.memory_.base;
   const std::uint32_t saved = window[1] - kPane;
@@ -139,7 +139,7 @@ bool Translator::reload_window(std::uint32_t pc) {
       std::memcpy(pane(state, present, frame + n), memory + rest + kPane * (n - 1), kPane);
   }
   std::memcpy(pane(state, present, frame), own, kPane);
-  registers_.windowstart |= 1u << (16 - windows);
+  registers_.set_started(frame, true);
   registers_.left -= cost;
   state.epc[1] = pc;
   set_owb(state, present);

@@ -30,9 +30,6 @@ bool spill_window(Translator* translator, std::uint32_t pc) {
 bool reload_window(Translator* translator, std::uint32_t pc) {
   return translator->reload_window(pc);
 }
-void rotate(Translator* translator, std::uint32_t increment) {
-  translator->rotate(increment);
-}
 
 // Registers that hold guest registers, as SlowFrame::gpr has them.
 constexpr x86::Gp kSaved[] = {x86::rsi, x86::rdi, x86::r8, x86::r9, x86::r10, x86::r11, x86::r12, x86::r15};
@@ -71,7 +68,7 @@ class X64Backend final : public Backend {
 
     const Label enter = here();
     for (const x86::Gp& reg : {x86::rbp, x86::rbx, x86::r12, x86::r13, x86::r14, x86::r15}) as.push(reg);
-    as.sub(x86::rsp, 8);  // aligned by 16; translated code may use the word
+    as.sub(x86::rsp, 8);  // aligned by 16
     as.mov(x86::rbp, x86::rsi);
     as.mov(x86::rbx, jit(offsetof(JitRegisters, window)));
     as.mov(x86::r13, jit(offsetof(JitRegisters, memory)));
@@ -202,13 +199,7 @@ class X64Backend final : public Backend {
     as.jmp(x86::qword_ptr(x86::rcx, offsetof(ReturnLink, host)));
 
     const Label rotate_thunk = here();
-    as.sub(x86::rsp, 8);
-    save_own();
-    as.mov(x86::rdi, jit(offsetof(JitRegisters, translator)));
-    as.call(reinterpret_cast<std::uint64_t>(&rotate));
-    as.mov(x86::rbx, jit(offsetof(JitRegisters, window)));
-    as.add(x86::rsp, 8);
-    as.ret();
+    x64::emit_rotate_thunk(as, layout_);
 
     // An FpOperation has no need of the guest's registers, but does not keep them.
     const Label fp = here();

@@ -6,15 +6,6 @@ namespace espalier::xtensa::jit::x64 {
 
 using namespace asmjit;
 
-namespace {
-
-// The link of the window that `n` calls have opened above the present one, from rbx.
-std::int32_t link_offset(Layout layout, unsigned n) {
-  return layout.jit + static_cast<std::int32_t>(offsetof(JitRegisters, links) + sizeof(ReturnLink) * n);
-}
-
-}  // namespace
-
 void Emitter::emit_branch(const Instruction& in, Label taken) {
   const auto compare = [&](InstId jump) {
     if (allocated(in.s)) {
@@ -132,6 +123,20 @@ void Emitter::emit_indirect_jump() {
   as_.jmp(x86::qword_ptr(x86::rax, offsetof(JumpEntry, host)));
 }
 
+// Where RETW will come back to, if all goes as usual. Code that is decoded from two beginnings may call twice
+// from before the same instruction: the first one it is.
+void Emitter::find_landings() {
+  if (!region_.mode.windows || !region_.mode.loops) return;
+  for (const Block& block : region_.blocks) {
+    if ((block.end != End::kCall && block.end != End::kCallX) || block.next.block == Target::kOutside) continue;
+    const unsigned n = call_increment(region_.steps[block.first + block.count - 1].in.op);
+    const auto to = static_cast<std::size_t>(block.next.block);
+    if (n == 0 || block.end_pc >> 30 != 1 || landings_[to].isValid()) continue;
+    landings_[to] = as_.newLabel();
+    landing_values_[to] = (block.end_pc & 0x3fffffff) | n << 30;
+  }
+}
+
 void Emitter::emit_call(const Block& block, std::size_t) {
   const Instruction& in = current_->in;
   const std::uint32_t next = block.end_pc;
@@ -151,21 +156,11 @@ void Emitter::emit_call(const Block& block, std::size_t) {
       as_.and_(flags, 0xfc);
       as_.or_(flags, n);
     }
-    // Where RETW will come back to, if all goes as usual.
-    const bool comes_back =
-        region_.mode.windows && region_.mode.loops && block.next.block != Target::kOutside && next >> 30 == 1;
     const auto to = static_cast<std::size_t>(block.next.block);
-    // Code that is decoded from two beginnings may call twice from before the same instruction.
-    if (comes_back && !landings_[to].isValid()) {
-      landings_[to] = as_.newLabel();
-      landing_values_[to] = a0;
-    }
-    if (comes_back && landing_values_[to] == a0) {
+    if (block.next.block != Target::kOutside && landings_[to].isValid() && landing_values_[to] == a0) {
       as_.lea(x86::rax, x86::ptr(landings_[to]));
-      as_.mov(x86::qword_ptr(x86::rbx,
-                             link_offset(layout_, n) + static_cast<std::int32_t>(offsetof(ReturnLink, host))),
-              x86::rax);
-      as_.mov(x86::dword_ptr(x86::rbx, link_offset(layout_, n)), a0);
+      as_.mov(link(static_cast<int>(n), offsetof(ReturnLink, host), 8), x86::rax);
+      as_.mov(link(static_cast<int>(n), offsetof(ReturnLink, a0)), a0);
     }
   }
   if (indirect) {
@@ -214,7 +209,7 @@ void Emitter::emit_return() {
   // The one way that leads back to the caller's translation; C++ knows them all.
   const Gp a0 = read(0, x86::eax);
   const Label another = as_.newLabel();
-  as_.cmp(a0, x86::dword_ptr(x86::rbx, link_offset(layout_, 0)));
+  as_.cmp(a0, link(0, offsetof(ReturnLink, a0)));
   as_.jne(another);
   cold([=, this, dirty = dirty_] {
     as_.bind(another);
@@ -225,8 +220,7 @@ void Emitter::emit_return() {
   });
   spill(dirty_);
   as_.mov(x86::edx, pc);
-  as_.jmp(x86::qword_ptr(x86::rbx,
-                         link_offset(layout_, 0) + static_cast<std::int32_t>(offsetof(ReturnLink, host))));
+  as_.jmp(link(0, offsetof(ReturnLink, host), 8));
 }
 
 }  // namespace espalier::xtensa::jit::x64

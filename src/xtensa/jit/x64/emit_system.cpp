@@ -126,7 +126,8 @@ bool Emitter::emit_system(const Instruction& in) {
     case Op::MOVSP:
       // With no caller's frame in the registers: an exception.
       if (region_.mode.windows) {
-        as_.test(jit_byte(offsetof(JitRegisters, windowstart) + 1), 0xe0);
+        for (int n = 1; n <= 3; ++n)
+          as_.emit(n == 1 ? Inst::kIdMov : Inst::kIdOr, x86::eax, link(-n, offsetof(ReturnLink, started)));
         as_.jz(interpret_here());
       } else {
         as_.jmp(interpret_here());

@@ -31,6 +31,7 @@ Emitter::Emitter(const Region& region, Translator& translator, const Thunks& thu
       code_(code),
       as_(&code) {
   host_.fill(kNone);
+  paid_ = as_.newLabel();
   for (std::size_t i = 0; i < region.blocks.size(); ++i) {
     labels_.push_back(as_.newLabel());
     entry_labels_.push_back(Label());
@@ -59,11 +60,17 @@ void Emitter::allocate() {
 
 void Emitter::emit() {
   allocate();
+  find_landings();
   for (std::size_t i = 0; i < region_.blocks.size(); ++i) {
     emitted_next_ = i + 1;
+    if (i == 0 && region_.opens_window) {
+      emit_region_entry();
+    } else if (has_early_entry(i)) {
+      emit_entry(i);
+    }
     emit_block(i);
   }
-  emit_entries();
+  emit_late_entries();
   // Cold code may ask for more cold code.
   for (std::size_t i = 0; i < cold_.size(); ++i) {
     const auto emit_cold = std::move(cold_[i]);
@@ -79,11 +86,18 @@ x86::Mem Emitter::word(std::size_t state_offset) const {
 x86::Mem Emitter::jit_word(std::size_t offset) const {
   return x86::dword_ptr(x86::rbp, layout_.jit + static_cast<std::int32_t>(offset));
 }
-x86::Mem Emitter::jit_byte(std::size_t offset) const {
-  return x86::byte_ptr(x86::rbp, layout_.jit + static_cast<std::int32_t>(offset));
-}
 x86::Mem Emitter::jit_quad(std::size_t offset) const {
   return x86::qword_ptr(x86::rbp, layout_.jit + static_cast<std::int32_t>(offset));
+}
+
+x86::Mem Emitter::link(int n, std::size_t offset, unsigned size) const {
+  const int at = static_cast<int>(offsetof(JitRegisters, links) + offset) +
+                 (static_cast<int>(JitRegisters::kBeyond) + n) * static_cast<int>(sizeof(ReturnLink));
+  return x86::Mem(x86::rbx, layout_.jit + at, size);
+}
+x86::Mem Emitter::edge(std::size_t offset) const {
+  return x86::byte_ptr(x86::rbx,
+                       layout_.jit + static_cast<std::int32_t>(offsetof(JitRegisters, edges) + offset));
 }
 
 // Calls write a byte of it: a load of all of it would have to wait for that store.
@@ -241,15 +255,27 @@ void Emitter::go_to(const Target& target, RegisterSet dirty, std::size_t next) {
 void Emitter::emit_block(std::size_t index) {
   const Block& block = region_.blocks[index];
   block_ = &block;
-  as_.bind(labels_[index]);
+  const bool entered = index == 0 && region_.opens_window;
+  if (!entered) as_.bind(labels_[index]);
   dirty_ = block.dirty_in;
   panes_ = block.panes_in;
   aligned_ = narrow_ = constants_ = 0;
   fp_ready_ = false;
   sar_ = {};
-  if (block.count != 0) {
+  const auto pay = [this, &block] {
+    if (block.count == 0) return;
     as_.sub(x86::r14, block.count);
     as_.js(cold_exit(block.pc, block.count, block.dirty_in, thunks_.exit_budget));
+  };
+  if (entered) {
+    as_.bind(paid_);
+    cold([this, pay, index] {
+      as_.bind(labels_[index]);
+      pay();
+      as_.jmp(paid_);
+    });
+  } else {
+    pay();
   }
   for (step_ = 0; step_ < block.count; ++step_) {
     const Step& step = region_.steps[block.first + step_];
@@ -275,7 +301,7 @@ void Emitter::emit_panes(const Step& step) {
   panes_ = panes;
   const Label check = as_.newLabel(), in_use = as_.newLabel();
   as_.bind(check);
-  as_.test(jit_byte(offsetof(JitRegisters, windowstart)), (1u << (panes + 1)) - 2);
+  look_above(panes);
   as_.jnz(in_use);
   const unsigned rest = block_->count - 1 - step_;
   // Registers of this block may be those of the frame that is saved: its handler changes one of them.
@@ -291,6 +317,16 @@ void Emitter::emit_panes(const Step& step) {
     fill(live);
     as_.jmp(check);
   });
+}
+
+void Emitter::look_above(unsigned n) {
+  if (n == 1) {
+    as_.cmp(link(1, offsetof(ReturnLink, started)), 0);
+    return;
+  }
+  for (unsigned window = 1; window <= n; ++window)
+    as_.emit(window == 1 ? Inst::kIdMov : Inst::kIdOr, x86::eax,
+             link(static_cast<int>(window), offsetof(ReturnLink, started)));
 }
 
 void Emitter::emit_tally(std::uint32_t pc, bool back) {
@@ -435,115 +471,144 @@ void Emitter::emit_loop_end(const Block& block, std::size_t index) {
 
 // --- Entries
 
-void Emitter::emit_entries() {
-  const auto dead = [this](std::uint32_t pc) {
-    const Label label = as_.newLabel();
-    cold([this, label, pc] {
-      as_.bind(label);
-      as_.mov(word(offsetof(State, pc)), pc);
-      as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.exit_continue));
-    });
-    return label;
-  };
-  if (region_.opens_window) {
-    region_entry_ = as_.newLabel();
-    as_.bind(region_entry_);
-    entries_.push_back({region_.pc, region_entry_, dead(region_.pc)});
-    emit_entry_step();
-  }
-  for (std::size_t i = 0; i < region_.blocks.size(); ++i) {
-    const Block& block = region_.blocks[i];
-    if (!block.entry) continue;
-    if (landings_[i].isValid()) {
-      // A call comes back here with the callee's window still open.
-      const unsigned n = landing_values_[i] >> 30;
-      const auto ws = x86::word_ptr(
-          x86::rbp, layout_.jit + static_cast<std::int32_t>(offsetof(JitRegisters, windowstart)));
-      const Label wraps = as_.newLabel(), rotated = as_.newLabel(), nothing_below = as_.newLabel();
-      as_.bind(landings_[i]);
-      as_.movzx(x86::eax, ws);
-      as_.rol(x86::ax, n);
-      // The nearest window below has to be n away, else it is an underflow or an illegal instruction.
-      as_.mov(x86::ecx, x86::eax);
-      as_.and_(x86::ecx, (1u << n) - 1);
-      as_.cmp(x86::ecx, 1);
-      as_.jne(nothing_below);
-      as_.and_(x86::eax, ~(1u << n));
-      as_.mov(jit_word(offsetof(JitRegisters, windowstart)), x86::eax);
-      as_.lea(x86::rax, x86::ptr(x86::rbx, -static_cast<std::int32_t>(16 * n)));
-      as_.mov(x86::rcx, x86::rax);
-      as_.sub(x86::rcx, x86::rbp);
-      as_.cmp(x86::rcx, 16 * (12 - n));
-      as_.ja(wraps);
-      as_.mov(x86::rbx, x86::rax);
-      as_.bind(rotated);
-      cold([=, this] {
-        as_.bind(wraps);
-        as_.mov(x86::esi, 0u - n);
-        as_.call(reinterpret_cast<std::uint64_t>(thunks_.rotate));
-        as_.jmp(rotated);
-      });
-      cold([=, this] {
-        as_.bind(nothing_below);
-        as_.lea(x86::rcx, x86::ptr(landings_[i]));
-        as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.reload_window));
-      });
-    }
-    entry_labels_[i] = as_.newLabel();
-    as_.bind(entry_labels_[i]);
-    entries_.push_back({block.pc, entry_labels_[i], dead(block.pc)});
-    fill(block.live_in);
-    as_.long_().jmp(labels_[i]);
+// Whether the block that is emitted before it goes on there.
+bool Emitter::falls_into(std::size_t index) const {
+  if (index == 0) return false;
+  const Block& before = region_.blocks[index - 1];
+  switch (before.end) {
+    case End::kFall:
+    case End::kBranch:
+    case End::kLoop:
+    case End::kLoopEnd:
+      return before.next.block == static_cast<int>(index);
+    case End::kJump:
+      return before.taken.block == static_cast<int>(index);
+    default:
+      return false;
   }
 }
 
+// An entry stands before its block where nothing else does.
+bool Emitter::has_early_entry(std::size_t index) const {
+  return region_.blocks[index].entry && !falls_into(index) && !(index == 0 && region_.opens_window);
+}
+
+void Emitter::emit_late_entries() {
+  for (std::size_t i = 0; i < region_.blocks.size(); ++i) {
+    if (!region_.blocks[i].entry || has_early_entry(i)) continue;
+    emit_entry(i);
+    as_.jmp(labels_[i]);
+  }
+}
+
+// Where an entry leads when its code is gone.
+Label Emitter::dead_entry(std::uint32_t pc) {
+  const Label label = as_.newLabel();
+  cold([this, label, pc] {
+    as_.bind(label);
+    as_.mov(word(offsetof(State, pc)), pc);
+    as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.exit_continue));
+  });
+  return label;
+}
+
+void Emitter::emit_region_entry() {
+  region_entry_ = as_.newLabel();
+  as_.bind(region_entry_);
+  entries_.push_back({region_.pc, region_entry_, dead_entry(region_.pc)});
+  emit_entry_step();
+  fill(region_.blocks[0].live_in);
+}
+
+// Registers are in memory.
+void Emitter::emit_entry(std::size_t index) {
+  const Block& block = region_.blocks[index];
+  if (landings_[index].isValid()) emit_landing(index);
+  entry_labels_[index] = as_.newLabel();
+  as_.bind(entry_labels_[index]);
+  entries_.push_back({block.pc, entry_labels_[index], dead_entry(block.pc)});
+  const std::size_t begin = as_.offset();
+  fill(block.live_in);
+  // A jump to `dead` may be put here, while the block still runs.
+  constexpr std::size_t kJump = 5;
+  while (as_.offset() - begin < kJump) as_.nop();
+}
+
+// A call comes back here with the callee's window still open.
+void Emitter::emit_landing(std::size_t index) {
+  const unsigned n = landing_values_[index] >> 30;
+  const auto down = static_cast<int>(n);
+  const Label unusual = as_.newLabel(), rotated = as_.newLabel();
+  as_.bind(landings_[index]);
+  // The nearest window below has to be n away, else it is an underflow or an illegal instruction.
+  const auto look_below = [this, down] {
+    as_.mov(x86::eax, link(-down, offsetof(ReturnLink, started)));
+    as_.xor_(x86::eax, 1);
+    for (int nearer = 1; nearer < down; ++nearer)
+      as_.or_(x86::eax, link(-nearer, offsetof(ReturnLink, started)));
+  };
+  look_below();
+  as_.or_(x86::al, edge(offsetof(WindowEdges, down) + n));
+  as_.jnz(unusual);
+  as_.mov(link(0, offsetof(ReturnLink, started)), 0);
+  as_.sub(x86::rbx, 16 * n);
+  as_.bind(rotated);
+  cold([=, this] {
+    const Label nothing_below = as_.newLabel();
+    as_.bind(unusual);
+    look_below();
+    as_.jnz(nothing_below);
+    as_.mov(link(0, offsetof(ReturnLink, started)), 0);
+    as_.mov(x86::esi, 0u - n);
+    as_.call(reinterpret_cast<std::uint64_t>(thunks_.rotate));
+    as_.jmp(rotated);
+    as_.bind(nothing_below);
+    as_.lea(x86::rcx, x86::ptr(landings_[index]));
+    as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.reload_window));
+  });
+}
+
 // ENTRY, at the region's begin: everything is in memory still. The increment is the one that the region was
-// made for; with another one the interpreter has to do it.
+// made for; with another one the interpreter has to do it. It is paid for together with the block behind it.
 void Emitter::emit_entry_step() {
   const Instruction& in = region_.entry_step.in;
   const std::uint32_t pc = region_.pc;
   const std::uint32_t n = (translator_.core().state().ps & kPsCallinc) >> kPsCallincShift;
-  const auto ws =
-      x86::word_ptr(x86::rbp, layout_.jit + static_cast<std::int32_t>(offsetof(JitRegisters, windowstart)));
-  const Label wraps = as_.newLabel(), rotated = as_.newLabel();
-  as_.sub(x86::r14, 1);
-  as_.js(cold_exit(pc, 1, 0, thunks_.exit_budget));
-  const Label interpret = cold_exit(pc, 1, 0, thunks_.exit_interpret);
-  const Label overflows = as_.newLabel();
-  cold([=, this] {
-    as_.bind(overflows);
-    emit_spill_window(pc, region_entry_);
-  });
+  const unsigned rest = region_.blocks[0].count;
+  const Label unusual = as_.newLabel(), rotated = as_.newLabel();
+  as_.sub(x86::r14, rest + 1);
+  as_.js(cold_exit(pc, rest + 1, 0, thunks_.exit_budget));
+  const Label interpret = cold_exit(pc, rest + 1, 0, thunks_.exit_interpret);
   // Byte 2 of PS: WOE and CALLINC.
   as_.cmp(x86::byte_ptr(x86::rbp, static_cast<std::int32_t>(offsetof(State, ps) + 2)), 4u | n);
   as_.jne(interpret);
-  as_.movzx(x86::eax, ws);
   if (n != 0) {
-    as_.test(x86::eax, (1u << (n + 1)) - 2);
-    as_.jnz(overflows);
-    as_.ror(x86::ax, n);
-  }
-  as_.or_(x86::eax, 1);
-  as_.mov(jit_word(offsetof(JitRegisters, windowstart)), x86::eax);
-  as_.mov(x86::ecx, x86::dword_ptr(x86::rbx, 4 * in.s));
-  as_.sub(x86::ecx, in.imm);
-  if (n != 0) {
-    as_.lea(x86::rax, x86::ptr(x86::rbx, static_cast<std::int32_t>(16 * n)));
-    as_.lea(x86::rdx, x86::ptr(x86::rbp, 16 * 12));
-    as_.cmp(x86::rax, x86::rdx);
-    as_.ja(wraps);
-    as_.mov(x86::rbx, x86::rax);
+    if (n == 1) as_.mov(x86::eax, link(1, offsetof(ReturnLink, started)));
+    if (n != 1) look_above(n);
+    as_.or_(x86::al, edge(offsetof(WindowEdges, up) + n));
+    as_.jnz(unusual);
+    as_.mov(x86::ecx, x86::dword_ptr(x86::rbx, 4 * in.s));
+    as_.add(x86::rbx, 16 * n);
+    as_.bind(rotated);
+    as_.sub(x86::ecx, in.imm);
+    as_.mov(x86::dword_ptr(x86::rbx, 4 * in.s), x86::ecx);
     cold([=, this] {
-      as_.bind(wraps);
-      as_.mov(x86::dword_ptr(x86::rsp), x86::ecx);
+      const Label overflows = as_.newLabel();
+      as_.bind(unusual);
+      look_above(n);
+      as_.jnz(overflows);
+      as_.mov(x86::ecx, x86::dword_ptr(x86::rbx, 4 * in.s));
       as_.mov(x86::esi, n);
       as_.call(reinterpret_cast<std::uint64_t>(thunks_.rotate));
-      as_.mov(x86::ecx, x86::dword_ptr(x86::rsp));
       as_.jmp(rotated);
+      as_.bind(overflows);
+      if (rest != 0) as_.add(x86::r14, rest);
+      emit_spill_window(pc, region_entry_);
     });
+  } else {
+    as_.sub(x86::dword_ptr(x86::rbx, 4 * in.s), in.imm);
   }
-  as_.bind(rotated);
-  as_.mov(x86::dword_ptr(x86::rbx, 4 * in.s), x86::ecx);
+  as_.mov(link(0, offsetof(ReturnLink, started)), 1);
   emit_tally(pc);
 }
 

@@ -41,7 +41,9 @@ struct Thunks {
   // rax: an FpOperation; ecx, edx, xmm0: its operands. eax: its result. Only rax, rcx, rdx, xmm0 and xmm1
   // change.
   const void* fp = nullptr;
-  const void* rotate = nullptr;  // esi: by how many windows, where registers wrap
+  // Moves the present window by esi (with its sign), where WindowEdges says so. All registers are in memory.
+  // Keeps ecx.
+  const void* rotate = nullptr;
 };
 
 struct HostFeatures {
@@ -54,6 +56,9 @@ struct HostFeatures {
 struct Layout {
   std::int32_t jit = 0;  // of JitRegisters
 };
+
+// The code of Thunks::rotate.
+void emit_rotate_thunk(asmjit::x86::Assembler& as, Layout layout);
 
 namespace Inst = asmjit::x86::Inst;
 
@@ -78,12 +83,20 @@ class Emitter {
   void emit_end(const Block& block, std::size_t index);
   void emit_step(const Step& step);
   void emit_entry_step();
-  void emit_entries();
+  void emit_entry(std::size_t index);
+  void emit_region_entry();
+  void emit_late_entries();
+  void emit_landing(std::size_t index);
+  bool falls_into(std::size_t index) const;
+  bool has_early_entry(std::size_t index) const;
+  Label dead_entry(std::uint32_t pc);
   void go_to(const Target& target, RegisterSet dirty, std::size_t from);
   void leave_to(std::uint32_t pc, RegisterSet dirty);
   void emit_loop_end(const Block& block, std::size_t index);
   void emit_loop(const Block& block, std::size_t index);
   void emit_panes(const Step& step);
+  // Sets ZF, and eax to 0, if none of the `n` windows above the present one holds a frame.
+  void look_above(unsigned n);
   // An execution of the instruction at `pc` is counted, if anybody counts those; or is taken back.
   void emit_tally(std::uint32_t pc, bool back = false);
   void spill(RegisterSet dirty);
@@ -103,9 +116,11 @@ class Emitter {
   Gp host(unsigned reg) const { return asmjit::x86::gpd(host_[reg]); }
   Mem home(unsigned reg) const;  // in State
   Mem word(std::size_t state_offset) const;
-  Mem jit_byte(std::size_t offset) const;
   Mem jit_word(std::size_t offset) const;
   Mem jit_quad(std::size_t offset) const;
+  // In the ReturnLink of the window that is `n` above the present one, and the same of WindowEdges.
+  Mem link(int n, std::size_t offset, unsigned size = 4) const;
+  Mem edge(std::size_t offset) const;
   // The register itself, or `scratch` with its value.
   Gp read(unsigned reg, Gp scratch);
   // A register or memory operand with its value.
@@ -181,6 +196,7 @@ class Emitter {
 
   // emit_branch.cpp
   void emit_branch(const Instruction& in, Label taken);
+  void find_landings();
   void emit_call(const Block& block, std::size_t index);
   void emit_return();
   void emit_indirect_jump();
@@ -204,6 +220,7 @@ class Emitter {
   std::array<std::uint8_t, kRegisters> host_;
   bool uses_fp_ = false;
   std::vector<Label> labels_;                  // of blocks
+  Label paid_;  // of the first one behind ENTRY, which takes its price off
   std::vector<Label> entry_labels_;            // of the code that fills registers and goes to the block
   std::vector<Label> landings_;                // where a call comes back to its block, by the block behind it
   std::vector<std::uint32_t> landing_values_;  // of a0 there: its increment is in the top bits

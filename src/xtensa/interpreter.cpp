@@ -74,7 +74,8 @@ jit::CodeSource Core::Interpreter::code_source() {
           .is_native = [this](std::uint32_t pc) { return core_.environment_.is_native(pc); },
           .is_breakpoint = [this](std::uint32_t pc) { return core_.has_breakpoint(pc); },
           .is_loop_end = [this](std::uint32_t address) { return loop_ends_.contains(address); },
-          .add_loop_end = [this](std::uint32_t address) { add_loop_end(address); }};
+          .add_loop_end = [this](std::uint32_t address) { add_loop_end(address); },
+          .literal = {}};
 }
 
 void Core::Interpreter::place_stopper(Block& block, unsigned instruction) {

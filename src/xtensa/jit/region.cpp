@@ -7,6 +7,7 @@
 #include "xtensa/decoder.h"
 #include "xtensa/instruction_table.h"
 #include "xtensa/instruction_traits.h"
+#include "xtensa/jit/leaf.h"
 #include "xtensa/registers.h"
 
 namespace espalier::xtensa::jit {
@@ -15,6 +16,7 @@ namespace {
 constexpr unsigned kMaxSteps = 400;      // of a region
 constexpr unsigned kMaxBlockSteps = 40;  // so that short turns of a core can still be translated code's
 constexpr unsigned kMaxDepth = 4;
+constexpr unsigned kMaxLeafSteps = 200;  // of all functions that a region takes in
 
 bool is_entry(const Instruction& in) {
   return in.op == Op::ENTRY;
@@ -81,6 +83,7 @@ class Discovery {
       follow(at);
     }
     make_blocks(start);
+    take_in_leaves();
     return std::move(region_);
   }
 
@@ -243,6 +246,103 @@ class Discovery {
       block.end = End::kInterpret;
   }
 
+  // Where a call leads, if that is known: most load the address first.
+  std::optional<std::uint32_t> callee(const Block& block) {
+    if (block.end == End::kCall) return block.taken.pc;
+    if (block.end != End::kCallX || !source_.literal) return std::nullopt;
+    const unsigned reg = region_.steps[block.first + block.count - 1].in.s;
+    for (unsigned n = block.count - 1; n-- > 0;) {
+      const Step& step = region_.steps[block.first + n];
+      if ((step.use.writes & bit(reg)) == 0) continue;
+      if (step.in.op != Op::L32R) return std::nullopt;
+      const auto address = static_cast<std::uint32_t>(step.in.imm);
+      const auto value = source_.literal(address);
+      if (value) add_range(address, address + 4);
+      return value;
+    }
+    return std::nullopt;
+  }
+
+  void take_in_leaves() {
+    if (!region_.mode.windows || !region_.mode.loops) return;
+    unsigned steps = 0;
+    std::vector<Block> blocks;  // in their new order: leaves stand behind their calls
+    std::vector<int> places;    // of the old ones
+    const std::vector<Block> old = std::move(region_.blocks);
+    for (const Block& block : old) {
+      places.push_back(static_cast<int>(blocks.size()));
+      blocks.push_back(block);
+      const auto pc = callee(block);
+      // The address where it comes back to has the callee's top bits.
+      if (!pc || block.next.block == Target::kOutside || *pc >> 30 != 1 || block.end_pc >> 30 != 1) continue;
+      const unsigned n = call_increment(region_.steps[block.first + block.count - 1].in.op);
+      if (n == 0) continue;
+      const auto leaf = find_leaf(source_, *pc);
+      if (!leaf || (steps += static_cast<unsigned>(leaf->steps.size())) > kMaxLeafSteps) continue;
+      blocks.back().leaf = static_cast<int>(blocks.size());
+      blocks.back().leaf_panes = n + leaf->panes;
+      region_.steps[block.first + block.count - 1].use.writes |= bit(4 * n);
+      append_leaf(blocks, *leaf, n, block.next);
+    }
+    const auto moved = [&](Target& target) {
+      if (target.block != Target::kOutside) target.block = places[static_cast<std::size_t>(target.block)];
+    };
+    for (Block& block : blocks) {
+      if (block.window == 0 || block.end == End::kLeafReturn) moved(block.next);
+      if (block.window == 0) moved(block.taken);
+    }
+    region_.blocks = std::move(blocks);
+  }
+
+  // `back`: where its caller goes on, by the old order.
+  void append_leaf(std::vector<Block>& blocks, const Leaf& leaf, unsigned n, Target back) {
+    const std::size_t first = blocks.size();
+    const auto place = [&](std::uint32_t pc) {
+      const auto found = std::lower_bound(leaf.leaders.begin(), leaf.leaders.end(), pc);
+      return Target{pc, static_cast<int>(first) + static_cast<int>(found - leaf.leaders.begin())};
+    };
+    for (const Step& own : leaf.steps) {
+      const bool opens = is_entry(own.in);
+      if (std::binary_search(leaf.leaders.begin(), leaf.leaders.end(), own.pc)) {
+        if (blocks.size() != first && blocks.back().end == End::kFall) blocks.back().next = place(own.pc);
+        Block block;
+        block.pc = own.pc;
+        block.first = static_cast<unsigned>(region_.steps.size());
+        block.window = static_cast<std::uint8_t>(n);
+        blocks.push_back(block);
+      }
+      Block& block = blocks.back();
+      Step step = own;
+      step.window = static_cast<std::uint8_t>(n);
+      if (opens) {
+        step.use = {.reads = bit(own.in.s), .writes = bit(4 * n + own.in.s)};
+      } else if (end_of(own.in) != End::kReturn) {
+        step.in = moved_up(own.in, static_cast<int>(4 * n));
+        step.use = registers_of(step.in);
+      }
+      region_.steps.push_back(step);
+      ++block.count;
+      block.end_pc = own.pc + own.in.length;
+      block.end = end_of(own.in);
+      switch (block.end) {
+        case End::kBranch:
+          block.taken = place(static_cast<std::uint32_t>(own.in.imm));
+          block.next = place(block.end_pc);
+          break;
+        case End::kJump:
+          block.taken = place(static_cast<std::uint32_t>(own.in.imm));
+          break;
+        case End::kReturn:
+          block.end = End::kLeafReturn;
+          block.next = back;
+          break;
+        default:
+          break;
+      }
+    }
+    add_range(leaf.steps.front().pc, leaf.end_pc);
+  }
+
   const CodeSource& source_;
   Region region_;
   std::map<std::uint32_t, Instruction> code_;
@@ -262,6 +362,7 @@ std::vector<int> successors(const Block& block) {
       block.end != End::kResume)
     add(block.next);
   add(block.taken);
+  if (block.leaf != Target::kOutside) all.push_back(block.leaf);
   return all;
 }
 
@@ -275,12 +376,21 @@ void find_entries(Region& region) {
     // A turn may end in a loop: its head is a place to come back to.
     for (const int to : successors(block)) {
       Block& target = region.blocks[static_cast<std::size_t>(to)];
-      if (target.pc > block.pc || target.count == 0) continue;
+      if (block.window != 0 || target.window != 0 || target.pc > block.pc || target.count == 0) continue;
       target.entry = true;
       for (Block& inside : region.blocks)
-        if (inside.pc >= target.pc && inside.pc <= block.pc)
+        if (inside.window == 0 && inside.pc >= target.pc && inside.pc <= block.pc)
           inside.depth = std::min(inside.depth + 1, kMaxDepth);
     }
+  }
+}
+
+// As deep as the calls.
+void find_leaf_depths(Region& region) {
+  unsigned depth = 0;
+  for (Block& block : region.blocks) {
+    if (block.leaf != Target::kOutside) depth = block.depth;
+    if (block.window != 0) block.depth = depth;
   }
 }
 
@@ -310,7 +420,8 @@ void find_live(Region& region) {
       for (const int to : successors(block)) live |= region.blocks[static_cast<std::size_t>(to)].live_in;
       if (block.end == End::kLoopEnd) live |= bit(kLcount);
       for (unsigned n = block.count; n-- > 0;) {
-        const auto& [pc, in, use] = region.steps[block.first + n];
+        const Instruction& in = region.steps[block.first + n].in;
+        const RegisterUse& use = region.steps[block.first + n].use;
         const bool exact = needs_exact_state(in) || panes_of(in) > block.panes_in;
         if (exact) live |= dirty_after(region, block, n + 1);
         live = (live & ~use.writes) | use.reads;
@@ -326,7 +437,7 @@ void find_live(Region& region) {
 
 // Windows do not move within a region: what has been found free stays free.
 void find_panes(Region& region) {
-  constexpr unsigned kAll = 3;
+  constexpr unsigned kAll = 6;
   for (Block& block : region.blocks) block.panes_in = block.entry ? 0 : kAll;
   for (bool changed = true; changed;) {
     changed = false;
@@ -334,6 +445,7 @@ void find_panes(Region& region) {
       unsigned out = block.panes_in;
       for (unsigned n = 0; n < block.count; ++n)
         out = std::max(out, panes_of(region.steps[block.first + n].in));
+      if (block.leaf != Target::kOutside) out = std::max(out, block.leaf_panes);
       for (const int to : successors(block)) {
         Block& target = region.blocks[static_cast<std::size_t>(to)];
         if (out >= target.panes_in) continue;
@@ -381,6 +493,7 @@ Region discover(const CodeSource& source, std::uint32_t pc, Mode mode) {
 
 void analyse(Region& region) {
   find_entries(region);
+  find_leaf_depths(region);
   find_dirty(region);
   find_panes(region);
   find_live(region);

@@ -26,10 +26,12 @@ struct Mode {
   bool operator==(const Mode&) const = default;
 };
 
-// A bit a register: AR 0 to 15, SAR, LCOUNT, ACCLO, ACCHI, M0 to M3, FR 0 to 15.
+// A bit a register: AR 0 to 27 (those of the window 3 above are the last), SAR, LCOUNT, ACCLO, ACCHI, M0 to
+// M3, FR 0 to 15.
 using RegisterSet = std::uint64_t;
-inline constexpr unsigned kSar = 16, kLcount = 17, kAcclo = 18, kAcchi = 19, kFirstMr = 20, kFirstFr = 32;
-inline constexpr unsigned kRegisters = 48;
+inline constexpr unsigned kArs = 28;
+inline constexpr unsigned kSar = kArs, kLcount = 29, kAcclo = 30, kAcchi = 31, kFirstMr = 32, kFirstFr = 36;
+inline constexpr unsigned kRegisters = 52;
 constexpr RegisterSet bit(unsigned reg) {
   return RegisterSet{1} << reg;
 }
@@ -64,21 +66,24 @@ struct Step {
   std::uint32_t pc = 0;
   Instruction in;
   RegisterUse use;
+  // How far above the region's window the instruction's own is; `in` names registers as the region does.
+  std::uint8_t window = 0;
 };
 
 // How a block ends. `next` and `taken` are where it goes on.
 enum class End : std::uint8_t {
-  kFall,       // at `next`
-  kBranch,     // its last step is a conditional branch: `taken`, or `next`
-  kJump,       // J: `taken`
-  kLoop,       // LOOP...: `next`, or, where it may skip the body, `taken`
-  kLoopEnd,    // no step: back to the loop's begin (`taken`, if the region knows it) or on at `next`
-  kCall,       // CALLn: `taken`; comes back to `next`
-  kCallX,      // CALLXn: comes back to `next`
-  kReturn,     // RET, RETW
-  kJumpX,      // JX
-  kResume,     // its last step is done in C++, which knows where it goes on
-  kInterpret,  // the next step is the interpreter's
+  kFall,        // at `next`
+  kBranch,      // its last step is a conditional branch: `taken`, or `next`
+  kJump,        // J: `taken`
+  kLoop,        // LOOP...: `next`, or, where it may skip the body, `taken`
+  kLoopEnd,     // no step: back to the loop's begin (`taken`, if the region knows it) or on at `next`
+  kCall,        // CALLn: `taken`; comes back to `next`
+  kCallX,       // CALLXn: comes back to `next`
+  kReturn,      // RET, RETW
+  kLeafReturn,  // RETW of a function that has been taken in: `next`
+  kJumpX,       // JX
+  kResume,      // its last step is done in C++, which knows where it goes on
+  kInterpret,   // the next step is the interpreter's
 };
 
 struct Target {
@@ -93,6 +98,10 @@ struct Block {
   unsigned first = 0, count = 0;  // steps
   End end = End::kFall;
   Target next, taken;
+  // Of a call: the block where what it calls has been taken in, and the windows that have to be free for it.
+  int leaf = Target::kOutside;
+  unsigned leaf_panes = 0;
+  std::uint8_t window = 0;  // of its steps
 
   bool entry = false;        // control may come from outside: registers are in memory
   unsigned depth = 0;        // of loops around it
@@ -122,6 +131,8 @@ struct CodeSource {
   std::function<bool(std::uint32_t pc)> is_breakpoint;  // a debugger's: translated code does not stop
   std::function<bool(std::uint32_t address)> is_loop_end;
   std::function<void(std::uint32_t address)> add_loop_end;
+  // The literal at `address`, if it is part of code. The translator's own.
+  std::function<std::optional<std::uint32_t>(std::uint32_t address)> literal;
 };
 
 // Follows the code from `pc`. The region has no blocks if nothing can be translated there.

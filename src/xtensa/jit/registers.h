@@ -26,7 +26,8 @@ struct ReturnLink {
   const void* host = nullptr;
 };
 
-// Whether to move by so many windows changes where registers are: rotating them then is more than an addition.
+// Whether to move by so many windows changes where registers are: rotating them then is more than an
+// addition.
 struct WindowEdges {
   std::array<std::uint8_t, 4> up{}, down{};
   std::array<std::uint8_t, 8> unused{};

@@ -46,6 +46,7 @@ Translator::Translator(Core& core, const CodeSource& source, std::unique_ptr<Cod
       arena_(std::move(arena)),
       jumps_(std::size_t{1} << kJumpBits),
       returns_(std::size_t{1} << kReturnBits) {
+  source_.literal = [this](std::uint32_t address) { return read_literal(address); };
   registers_ = {};
   registers_.memory = core.memory_.base;
   registers_.jumps = jumps_.data();
@@ -139,7 +140,7 @@ bool Translator::slow_path(SlowFrame& frame, const std::uint8_t* return_address)
   State& state = core_.state_;
   std::uint32_t* const window = registers_.window;
   const auto home = [&](unsigned reg) -> std::uint32_t& {
-    return reg < 16
+    return reg < kArs
                ? window[reg]
                : *reinterpret_cast<std::uint32_t*>(reinterpret_cast<std::byte*>(&state) + state_offset(reg));
   };
@@ -148,6 +149,12 @@ bool Translator::slow_path(SlowFrame& frame, const std::uint8_t* return_address)
     const std::uint8_t place = translation->places[reg];
     if (place == Translation::kNoPlace) continue;
     home(reg) = reg < kFirstFr ? static_cast<std::uint32_t>(frame.gpr[place]) : frame.fr[place];
+  }
+  // The window that the function would have opened.
+  const std::uint32_t opened = static_cast<std::uint32_t>(window - state.ar.data()) / 4 + site.window;
+  if (site.window != 0) {
+    registers_.window = window + 4 * site.window;
+    registers_.set_started(opened, true);
   }
   sync(site.pc, site.rest + 1u);
   const std::uint32_t next = site.pc + site.in.length;
@@ -174,6 +181,10 @@ bool Translator::slow_path(SlowFrame& frame, const std::uint8_t* return_address)
       }
     }
     return stop();
+  }
+  if (site.window != 0) {
+    registers_.window = window;
+    registers_.set_started(opened, false);
   }
   registers_.left = core_.left_ - site.rest;
   // The block relies on it, and FCR may be another one now.
@@ -278,14 +289,19 @@ bool Translator::is_plain(std::uint32_t address, unsigned size, bool load) {
   return (core_.memory_.attributes[address >> kPageBits] & needed) != 0;
 }
 
-std::optional<std::uint32_t> Translator::literal(std::uint32_t address) {
+std::optional<std::uint32_t> Translator::read_literal(std::uint32_t address) {
   constexpr std::uint8_t kNeeded = kPageLoad32 | kPageFetch;
   core_.environment_.show(core_, address, false);
   if (address % 4 != 0 || (core_.memory_.attributes[address >> kPageBits] & kNeeded) != kNeeded)
     return std::nullopt;
   std::uint32_t value = 0;
   std::memcpy(&value, core_.memory_.base + address, sizeof value);
-  literals_.push_back(address);
+  return value;
+}
+
+std::optional<std::uint32_t> Translator::literal(std::uint32_t address) {
+  const auto value = read_literal(address);
+  if (value) literals_.push_back(address);
   return value;
 }
 

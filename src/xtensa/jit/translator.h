@@ -32,8 +32,9 @@ struct Site {
   RegisterSet dirty = 0;   // registers that are newer in the host's registers than in memory
   RegisterSet writes = 0;  // registers that the instruction changes
   Instruction in;
-  std::uint8_t rest = 0;  // instructions of the block that come after this one
-  AccessShape access;     // access_shape(in)
+  std::uint8_t rest = 0;    // instructions of the block that come after this one
+  std::uint8_t window = 0;  // as in Step; `in` names registers as the guest does
+  AccessShape access;       // access_shape(in)
 };
 
 // How a region's code is laid out, as its slow paths need it.
@@ -136,6 +137,7 @@ class Translator {
  private:
   Translator(Core& core, const CodeSource& source, std::unique_ptr<CodeArena> arena);
   const void* find(std::uint32_t pc, Mode mode);
+  std::optional<std::uint32_t> read_literal(std::uint32_t address);
   void load_windows();
   void remember_jump(std::uint32_t pc, const void* host) {
     JumpEntry& jump = jumps_[pc >> 2 & ((1u << kJumpBits) - 1)];

@@ -42,6 +42,8 @@ class Generator {
   void branch_to(Label label, std::int32_t offset = 0);
   void functions();
   void function(std::size_t index);
+  void leaf_function(std::size_t index);
+  void leaf_statement();
   void plain_function(std::size_t index);
   void call_function(Label callee, unsigned levels);
   void natives();
@@ -345,6 +347,33 @@ void Generator::function(std::size_t index) {
   b_.emit(random_.pick({Op::RETW, Op::RETW_N}));
 }
 
+// What a translator may take in where it is called.
+void Generator::leaf_function(std::size_t index) {
+  b_.align();
+  b_.place(windowed_[index]);
+  b_.reserved = 0x000f;
+  b_.emit(Op::ENTRY, {kStack, random_.pick({32, 48, 80})});
+  for (unsigned i = random_.between(1, 4); i != 0; --i) {
+    if (random_.chance(75)) {
+      leaf_statement();
+      continue;
+    }
+    const Label behind = b_.program.new_label();
+    branch_to(behind);
+    leaf_statement();
+    if (random_.chance(30)) b_.emit(random_.pick({Op::RETW, Op::RETW_N}));
+    b_.place(behind);
+  }
+  b_.emit(random_.pick({Op::RETW, Op::RETW_N}));
+}
+
+void Generator::leaf_statement() {
+  if (random_.chance(30)) return memory_statement(b_);
+  const Group group = random_.pick({Group::kInteger, Group::kInteger, Group::kMac, Group::kBoolean});
+  patchable_.push_back(b_.code_size());
+  b_.emit_random(random_.pick(ops_of(group)), b_.registers());
+}
+
 void Generator::plain_function(std::size_t index) {
   b_.align();
   b_.place(plain_[index]);
@@ -362,7 +391,7 @@ void Generator::functions() {
           Item{.kind = Item::Kind::kNextPage, .offset = static_cast<std::int32_t>(random_.below(40))});
     }
     room_ = random_.between(2, 10);
-    function(i);
+    random_.chance(40) ? leaf_function(i) : function(i);
   }
   for (std::size_t i = 0; i < plain_.size(); ++i) {
     room_ = random_.between(1, 5);

@@ -128,7 +128,8 @@ void Emitter::emit_indirect_jump() {
 void Emitter::find_landings() {
   if (!region_.mode.windows || !region_.mode.loops) return;
   for (const Block& block : region_.blocks) {
-    if ((block.end != End::kCall && block.end != End::kCallX) || block.next.block == Target::kOutside) continue;
+    if ((block.end != End::kCall && block.end != End::kCallX) || block.next.block == Target::kOutside)
+      continue;
     const unsigned n = call_increment(region_.steps[block.first + block.count - 1].in.op);
     const auto to = static_cast<std::size_t>(block.next.block);
     if (n == 0 || block.end_pc >> 30 != 1 || landings_[to].isValid()) continue;
@@ -137,37 +138,52 @@ void Emitter::find_landings() {
   }
 }
 
-void Emitter::emit_call(const Block& block, std::size_t) {
-  const Instruction& in = current_->in;
+// What a call leaves behind: a0 of the window that it may open, CALLINC, and where RETW finds its way.
+void Emitter::emit_link(const Block& block) {
   const std::uint32_t next = block.end_pc;
-  const unsigned n = call_increment(in.op);
-  // Calls to what is far away load the address first: mostly it is known here.
-  const auto known = block.end == End::kCallX ? constant(in.s) : std::optional(block.taken.pc);
-  const bool indirect = !known;
-  if (indirect) load_into(x86::ecx, in.s);
-  spill(dirty_);
+  const unsigned n = call_increment(region_.steps[block.first + block.count - 1].in.op);
   const std::uint32_t a0 = n == 0 ? next : (next & 0x3fffffff) | n << 30;
   as_.mov(x86::dword_ptr(x86::rbx, static_cast<std::int32_t>(16 * n)), a0);
-  if (n != 0) {
-    const auto flags = x86::byte_ptr(x86::rbp, static_cast<std::int32_t>(offsetof(State, ps) + 2));
-    if (region_.mode.windows) {
-      as_.mov(flags, 4 | n);  // WOE and CALLINC
-    } else {
-      as_.and_(flags, 0xfc);
-      as_.or_(flags, n);
-    }
-    const auto to = static_cast<std::size_t>(block.next.block);
-    if (block.next.block != Target::kOutside && landings_[to].isValid() && landing_values_[to] == a0) {
-      as_.lea(x86::rax, x86::ptr(landings_[to]));
-      as_.mov(link(static_cast<int>(n), offsetof(ReturnLink, host), 8), x86::rax);
-      as_.mov(link(static_cast<int>(n), offsetof(ReturnLink, a0)), a0);
-    }
+  if (n == 0) return;
+  emit_callinc(n);
+  const auto to = static_cast<std::size_t>(block.next.block);
+  if (block.next.block != Target::kOutside && landings_[to].isValid() && landing_values_[to] == a0) {
+    as_.lea(x86::rax, x86::ptr(landings_[to]));
+    as_.mov(link(static_cast<int>(n), offsetof(ReturnLink, host), 8), x86::rax);
+    as_.mov(link(static_cast<int>(n), offsetof(ReturnLink, a0)), a0);
   }
-  if (indirect) {
-    emit_indirect_jump();
+}
+
+void Emitter::emit_callinc(unsigned n) {
+  const auto flags = x86::byte_ptr(x86::rbp, static_cast<std::int32_t>(offsetof(State, ps) + 2));
+  if (region_.mode.windows) {
+    as_.mov(flags, 4 | n);  // WOE and CALLINC
+  } else {
+    as_.and_(flags, 0xfc);
+    as_.or_(flags, n);
+  }
+}
+
+void Emitter::emit_call(const Block& block, std::size_t index) {
+  const Instruction& in = current_->in;
+  // Calls to what is far away load the address first: mostly it is known here.
+  const auto known = block.end == End::kCallX ? constant(in.s) : std::optional(block.taken.pc);
+  if (block.leaf != Target::kOutside) {
+    emit_leaf_call(block, index);
     return;
   }
-  const std::uint32_t target = *known;
+  if (!known) load_into(x86::ecx, in.s);
+  spill(dirty_);
+  emit_link(block);
+  if (known) {
+    emit_known_call(block, *known);
+  } else {
+    emit_indirect_jump();
+  }
+}
+
+// Everything is in memory.
+void Emitter::emit_known_call(const Block& block, std::uint32_t target) {
   if (!translator_.is_native(target)) {
     leave_to(target, 0);
     return;
@@ -179,7 +195,9 @@ void Emitter::emit_call(const Block& block, std::size_t) {
     leave_to(alias, 0);
     return;
   }
-  const std::uint32_t back = n == 0 ? next : (next & 0x3fffffff) | (target & 0xc0000000);
+  const std::uint32_t next = block.end_pc;
+  const bool windowed = call_increment(current_->in.op) != 0;
+  const std::uint32_t back = windowed ? (next & 0x3fffffff) | (target & 0xc0000000) : next;
   as_.mov(word(offsetof(State, pc)), target);
   as_.mov(x86::esi, back);
   as_.call(reinterpret_cast<std::uint64_t>(thunks_.native));
@@ -191,6 +209,40 @@ void Emitter::emit_call(const Block& block, std::size_t) {
   } else {
     leave_to(next, 0);
   }
+}
+
+// Into what has been taken in, if the windows that it needs are free and in one piece; else it is called.
+void Emitter::emit_leaf_call(const Block& block, std::size_t index) {
+  const unsigned n = call_increment(current_->in.op);
+  const auto& callee = region_.blocks[static_cast<std::size_t>(block.leaf)];
+  const Label unusual = as_.newLabel();
+  if (block.leaf_panes > panes_) {
+    look_above(block.leaf_panes);
+    as_.jnz(unusual);
+  }
+  // RETW asks whether there is a frame to come back to.
+  as_.cmp(link(0, offsetof(ReturnLink, started)), 0);
+  as_.je(unusual);
+  as_.cmp(edge(offsetof(WindowEdges, up) + n), 0);
+  as_.jne(unusual);
+  cold([this, unusual, &block, dirty = dirty_, target = callee.pc] {
+    as_.bind(unusual);
+    spill(dirty);
+    emit_link(block);
+    leave_to(target, 0);
+  });
+  emit_callinc(n);
+  put_constant(4 * n, (block.end_pc & 0x3fffffff) | n << 30);
+  go_to({callee.pc, block.leaf}, dirty_, index + 1);
+}
+
+// ENTRY of what has been taken in.
+void Emitter::emit_leaf_entry(const Step& step) {
+  const unsigned from = step.in.s, to = 4u * step.window + from;
+  const Gp value = result(to, x86::eax);
+  as_.lea(value, x86::ptr(read(from, x86::eax).r64(), -step.in.imm));
+  put(to, value);
+  window_ = step.window;
 }
 
 void Emitter::emit_return() {

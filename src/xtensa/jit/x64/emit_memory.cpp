@@ -2,6 +2,7 @@
 // that faults (registers, protected memory, code that must not change unseen) the access is re-routed to the
 // slow path, for good.
 #include "xtensa/instruction_table.h"
+#include "xtensa/jit/leaf.h"
 #include "xtensa/jit/x64/emitter.h"
 
 namespace espalier::xtensa::jit::x64 {
@@ -17,8 +18,10 @@ constexpr std::uint32_t kNarrowLimit = 0x40000000 - 0x400;
 }  // namespace
 
 std::uint32_t Emitter::add_site() {
-  sites_.push_back({current_->pc, dirty_, current_->use.writes, current_->in,
-                    static_cast<std::uint8_t>(block_->count - 1 - step_), access_shape(current_->in)});
+  const Instruction in = moved_up(current_->in, -4 * current_->window);
+  sites_.push_back({current_->pc, dirty_, current_->use.writes, in,
+                    static_cast<std::uint8_t>(block_->count - 1 - step_), current_->window,
+                    access_shape(in)});
   return static_cast<std::uint32_t>(sites_.size() - 1);
 }
 

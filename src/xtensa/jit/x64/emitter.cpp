@@ -49,6 +49,8 @@ void Emitter::allocate() {
   std::size_t used = 0, fp_used = 0;
   for (const unsigned reg : order) {
     if (region_.weights[reg] < 2) continue;
+    // Not those of windows above: entries and exits would touch them where the windows may wrap.
+    if (reg >= 16 && reg < kArs) continue;
     if (reg >= kFirstFr) {
       if (fp_used < kFpRegisters) host_[reg] = static_cast<std::uint8_t>(kFirstXmm + fp_used++);
     } else if (used < kHostRegisters.size()) {
@@ -110,7 +112,7 @@ void Emitter::load_ps(Gp to, Gp scratch) {
 }
 
 x86::Mem Emitter::home(unsigned reg) const {
-  if (reg < 16) return x86::dword_ptr(x86::rbx, static_cast<std::int32_t>(4 * reg));
+  if (reg < kArs) return x86::dword_ptr(x86::rbx, static_cast<std::int32_t>(4 * reg));
   return word(state_offset(reg));
 }
 
@@ -154,7 +156,7 @@ void Emitter::load_into(Gp to, unsigned reg) {
 }
 
 std::optional<std::uint32_t> Emitter::constant(unsigned reg) const {
-  if (reg >= 16 || (constants_ >> reg & 1) == 0) return std::nullopt;
+  if (reg >= kArs || (constants_ >> reg & 1) == 0) return std::nullopt;
   return values_[reg];
 }
 
@@ -176,14 +178,21 @@ void Emitter::fill(RegisterSet live) {
 
 Label Emitter::cold_exit(std::uint32_t pc, unsigned refund, RegisterSet dirty, const void* thunk) {
   const Label label = as_.newLabel();
-  cold([=, this] {
+  cold([=, this, window = window_] {
     as_.bind(label);
     if (refund != 0) as_.add(x86::r14, refund);
     spill(dirty);
+    open_window(window);
     as_.mov(word(offsetof(State, pc)), pc);
     as_.jmp(reinterpret_cast<std::uint64_t>(thunk));
   });
   return label;
+}
+
+void Emitter::open_window(unsigned window) {
+  if (window == 0) return;
+  as_.mov(link(static_cast<int>(window), offsetof(ReturnLink, started)), 1);
+  as_.add(x86::rbx, 16 * window);
 }
 
 Label Emitter::interpret_here() {
@@ -259,6 +268,9 @@ void Emitter::emit_block(std::size_t index) {
   if (!entered) as_.bind(labels_[index]);
   dirty_ = block.dirty_in;
   panes_ = block.panes_in;
+  // Before ENTRY it is not open yet.
+  const bool opens = block.window != 0 && region_.steps[block.first].in.op == Op::ENTRY;
+  window_ = opens ? 0 : block.window;
   aligned_ = narrow_ = constants_ = 0;
   fp_ready_ = false;
   sar_ = {};
@@ -339,6 +351,7 @@ void Emitter::emit_tally(std::uint32_t pc, bool back) {
 void Emitter::emit_step(const Step& step) {
   const Instruction& in = step.in;
   if (is_nothing(in.op)) return;
+  if (in.op == Op::ENTRY) return emit_leaf_entry(step);
   if (emit_integer(in) || emit_memory(in) || emit_system(in) || emit_boolean(in) || emit_fp(in) ||
       emit_mac16(in))
     return;
@@ -374,6 +387,9 @@ void Emitter::emit_end(const Block& block, std::size_t index) {
     }
     case End::kJump:
       go_to(block.taken, dirty_, next);
+      return;
+    case End::kLeafReturn:
+      go_to(block.next, dirty_, next);
       return;
     case End::kLoop:
       emit_loop(block, index);
@@ -480,6 +496,7 @@ bool Emitter::falls_into(std::size_t index) const {
     case End::kBranch:
     case End::kLoop:
     case End::kLoopEnd:
+    case End::kLeafReturn:
       return before.next.block == static_cast<int>(index);
     case End::kJump:
       return before.taken.block == static_cast<int>(index);

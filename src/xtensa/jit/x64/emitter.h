@@ -103,6 +103,8 @@ class Emitter {
   void fill(RegisterSet live);
   // A way out, put behind the region's code: refunds, spills, sets pc, jumps to `thunk`.
   Label cold_exit(std::uint32_t pc, unsigned refund, RegisterSet dirty, const void* thunk);
+  // Opens the window of a function that has been taken in: control leaves in the middle of it.
+  void open_window(unsigned window);
   // Where the interpreter has to do the present step.
   Label interpret_here();
   // Where C++ does the present step, which changes more than registers, and goes on from State::pc.
@@ -198,6 +200,11 @@ class Emitter {
   void emit_branch(const Instruction& in, Label taken);
   void find_landings();
   void emit_call(const Block& block, std::size_t index);
+  void emit_leaf_call(const Block& block, std::size_t index);
+  void emit_known_call(const Block& block, std::uint32_t target);
+  void emit_link(const Block& block);
+  void emit_callinc(unsigned n);
+  void emit_leaf_entry(const Step& step);
   void emit_return();
   void emit_indirect_jump();
 
@@ -220,7 +227,7 @@ class Emitter {
   std::array<std::uint8_t, kRegisters> host_;
   bool uses_fp_ = false;
   std::vector<Label> labels_;                  // of blocks
-  Label paid_;  // of the first one behind ENTRY, which takes its price off
+  Label paid_;                                 // of the first one behind ENTRY, which takes its price off
   std::vector<Label> entry_labels_;            // of the code that fills registers and goes to the block
   std::vector<Label> landings_;                // where a call comes back to its block, by the block behind it
   std::vector<std::uint32_t> landing_values_;  // of a0 there: its increment is in the top bits
@@ -231,6 +238,7 @@ class Emitter {
   const Block* block_ = nullptr;
   std::size_t emitted_next_ = 0;  // the block that will be emitted next
   unsigned step_ = 0;             // its index in the block
+  unsigned window_ = 0;           // that is open as far as the guest knows, above the region's
   const Step* current_ = nullptr;
   RegisterSet dirty_ = 0;  // allocated registers only
   unsigned panes_ = 0;
@@ -238,7 +246,7 @@ class Emitter {
   std::uint32_t aligned_ = 0;    // AR registers known to be multiples of 4
   std::uint32_t narrow_ = 0;     // AR registers known to point where bytes may be accessed
   std::uint32_t constants_ = 0;  // AR registers with known values
-  std::array<std::uint32_t, 16> values_{};
+  std::array<std::uint32_t, kArs> values_{};
   struct KnownSar {
     enum Kind : std::uint8_t { kUnknown, kConstant, kLeft, kRight } kind = kUnknown;
     std::uint32_t value = 0;  // or the register that SSL, SSR named

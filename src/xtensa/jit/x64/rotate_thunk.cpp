@@ -27,8 +27,9 @@ void copy_pane(x86::Assembler& as, unsigned from, unsigned to) {
 
 void emit_rotate_thunk(x86::Assembler& as, Layout layout) {
   const auto link = [&](std::size_t index, std::size_t offset) {
-    return x86::dword_ptr(x86::rbp, layout.jit + static_cast<std::int32_t>(offsetof(JitRegisters, links) +
-                                                                           sizeof(ReturnLink) * index + offset));
+    return x86::dword_ptr(x86::rbp,
+                          layout.jit + static_cast<std::int32_t>(offsetof(JitRegisters, links) +
+                                                                 sizeof(ReturnLink) * index + offset));
   };
   const auto copy_started = [&](unsigned from, unsigned to) {
     for (unsigned n = 0; n < JitRegisters::kBeyond; ++n) {

@@ -334,8 +334,12 @@ void Emitter::emit_panes(const Step& step) {
 void Emitter::look_above(unsigned n) {
   if (n == 1) {
     as_.cmp(link(1, offsetof(ReturnLink, started)), 0);
-    return;
+  } else {
+    gather_above(n);
   }
+}
+
+void Emitter::gather_above(unsigned n) {
   for (unsigned window = 1; window <= n; ++window)
     as_.emit(window == 1 ? Inst::kIdMov : Inst::kIdOr, x86::eax,
              link(static_cast<int>(window), offsetof(ReturnLink, started)));
@@ -483,150 +487,6 @@ void Emitter::emit_loop_end(const Block& block, std::size_t index) {
   }
   as_.bind(onward);
   go_to(block.next, dirty_, index + 1);
-}
-
-// --- Entries
-
-// Whether the block that is emitted before it goes on there.
-bool Emitter::falls_into(std::size_t index) const {
-  if (index == 0) return false;
-  const Block& before = region_.blocks[index - 1];
-  switch (before.end) {
-    case End::kFall:
-    case End::kBranch:
-    case End::kLoop:
-    case End::kLoopEnd:
-    case End::kLeafReturn:
-      return before.next.block == static_cast<int>(index);
-    case End::kJump:
-      return before.taken.block == static_cast<int>(index);
-    default:
-      return false;
-  }
-}
-
-// An entry stands before its block where nothing else does.
-bool Emitter::has_early_entry(std::size_t index) const {
-  return region_.blocks[index].entry && !falls_into(index) && !(index == 0 && region_.opens_window);
-}
-
-void Emitter::emit_late_entries() {
-  for (std::size_t i = 0; i < region_.blocks.size(); ++i) {
-    if (!region_.blocks[i].entry || has_early_entry(i)) continue;
-    emit_entry(i);
-    as_.jmp(labels_[i]);
-  }
-}
-
-// Where an entry leads when its code is gone.
-Label Emitter::dead_entry(std::uint32_t pc) {
-  const Label label = as_.newLabel();
-  cold([this, label, pc] {
-    as_.bind(label);
-    as_.mov(word(offsetof(State, pc)), pc);
-    as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.exit_continue));
-  });
-  return label;
-}
-
-void Emitter::emit_region_entry() {
-  region_entry_ = as_.newLabel();
-  as_.bind(region_entry_);
-  entries_.push_back({region_.pc, region_entry_, dead_entry(region_.pc)});
-  emit_entry_step();
-  fill(region_.blocks[0].live_in);
-}
-
-// Registers are in memory.
-void Emitter::emit_entry(std::size_t index) {
-  const Block& block = region_.blocks[index];
-  if (landings_[index].isValid()) emit_landing(index);
-  entry_labels_[index] = as_.newLabel();
-  as_.bind(entry_labels_[index]);
-  entries_.push_back({block.pc, entry_labels_[index], dead_entry(block.pc)});
-  const std::size_t begin = as_.offset();
-  fill(block.live_in);
-  // A jump to `dead` may be put here, while the block still runs.
-  constexpr std::size_t kJump = 5;
-  while (as_.offset() - begin < kJump) as_.nop();
-}
-
-// A call comes back here with the callee's window still open.
-void Emitter::emit_landing(std::size_t index) {
-  const unsigned n = landing_values_[index] >> 30;
-  const auto down = static_cast<int>(n);
-  const Label unusual = as_.newLabel(), rotated = as_.newLabel();
-  as_.bind(landings_[index]);
-  // The nearest window below has to be n away, else it is an underflow or an illegal instruction.
-  const auto look_below = [this, down] {
-    as_.mov(x86::eax, link(-down, offsetof(ReturnLink, started)));
-    as_.xor_(x86::eax, 1);
-    for (int nearer = 1; nearer < down; ++nearer)
-      as_.or_(x86::eax, link(-nearer, offsetof(ReturnLink, started)));
-  };
-  look_below();
-  as_.or_(x86::al, edge(offsetof(WindowEdges, down) + n));
-  as_.jnz(unusual);
-  as_.mov(link(0, offsetof(ReturnLink, started)), 0);
-  as_.sub(x86::rbx, 16 * n);
-  as_.bind(rotated);
-  cold([=, this] {
-    const Label nothing_below = as_.newLabel();
-    as_.bind(unusual);
-    look_below();
-    as_.jnz(nothing_below);
-    as_.mov(link(0, offsetof(ReturnLink, started)), 0);
-    as_.mov(x86::esi, 0u - n);
-    as_.call(reinterpret_cast<std::uint64_t>(thunks_.rotate));
-    as_.jmp(rotated);
-    as_.bind(nothing_below);
-    as_.lea(x86::rcx, x86::ptr(landings_[index]));
-    as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.reload_window));
-  });
-}
-
-// ENTRY, at the region's begin: everything is in memory still. The increment is the one that the region was
-// made for; with another one the interpreter has to do it. It is paid for together with the block behind it.
-void Emitter::emit_entry_step() {
-  const Instruction& in = region_.entry_step.in;
-  const std::uint32_t pc = region_.pc;
-  const std::uint32_t n = (translator_.core().state().ps & kPsCallinc) >> kPsCallincShift;
-  const unsigned rest = region_.blocks[0].count;
-  const Label unusual = as_.newLabel(), rotated = as_.newLabel();
-  as_.sub(x86::r14, rest + 1);
-  as_.js(cold_exit(pc, rest + 1, 0, thunks_.exit_budget));
-  const Label interpret = cold_exit(pc, rest + 1, 0, thunks_.exit_interpret);
-  // Byte 2 of PS: WOE and CALLINC.
-  as_.cmp(x86::byte_ptr(x86::rbp, static_cast<std::int32_t>(offsetof(State, ps) + 2)), 4u | n);
-  as_.jne(interpret);
-  if (n != 0) {
-    if (n == 1) as_.mov(x86::eax, link(1, offsetof(ReturnLink, started)));
-    if (n != 1) look_above(n);
-    as_.or_(x86::al, edge(offsetof(WindowEdges, up) + n));
-    as_.jnz(unusual);
-    as_.mov(x86::ecx, x86::dword_ptr(x86::rbx, 4 * in.s));
-    as_.add(x86::rbx, 16 * n);
-    as_.bind(rotated);
-    as_.sub(x86::ecx, in.imm);
-    as_.mov(x86::dword_ptr(x86::rbx, 4 * in.s), x86::ecx);
-    cold([=, this] {
-      const Label overflows = as_.newLabel();
-      as_.bind(unusual);
-      look_above(n);
-      as_.jnz(overflows);
-      as_.mov(x86::ecx, x86::dword_ptr(x86::rbx, 4 * in.s));
-      as_.mov(x86::esi, n);
-      as_.call(reinterpret_cast<std::uint64_t>(thunks_.rotate));
-      as_.jmp(rotated);
-      as_.bind(overflows);
-      if (rest != 0) as_.add(x86::r14, rest);
-      emit_spill_window(pc, region_entry_);
-    });
-  } else {
-    as_.sub(x86::dword_ptr(x86::rbx, 4 * in.s), in.imm);
-  }
-  as_.mov(link(0, offsetof(ReturnLink, started)), 1);
-  emit_tally(pc);
 }
 
 // --- The result

@@ -82,21 +82,15 @@ class Emitter {
   void emit_block(std::size_t index);
   void emit_end(const Block& block, std::size_t index);
   void emit_step(const Step& step);
-  void emit_entry_step();
-  void emit_entry(std::size_t index);
-  void emit_region_entry();
-  void emit_late_entries();
-  void emit_landing(std::size_t index);
-  bool falls_into(std::size_t index) const;
-  bool has_early_entry(std::size_t index) const;
-  Label dead_entry(std::uint32_t pc);
   void go_to(const Target& target, RegisterSet dirty, std::size_t from);
   void leave_to(std::uint32_t pc, RegisterSet dirty);
   void emit_loop_end(const Block& block, std::size_t index);
   void emit_loop(const Block& block, std::size_t index);
   void emit_panes(const Step& step);
-  // Sets ZF, and eax to 0, if none of the `n` windows above the present one holds a frame.
+  // Sets ZF if none of the `n` windows above the present one holds a frame. Changes eax.
   void look_above(unsigned n);
+  // eax is 0 then; what of the flags is left open.
+  void gather_above(unsigned n);
   // An execution of the instruction at `pc` is counted, if anybody counts those; or is taken back.
   void emit_tally(std::uint32_t pc, bool back = false);
   void spill(RegisterSet dirty);
@@ -140,6 +134,16 @@ class Emitter {
     aligned_ &= mask, narrow_ &= mask, constants_ &= mask;
   }
   void emit_op(asmjit::InstId id, const asmjit::Operand& a, const asmjit::Operand& b) { as_.emit(id, a, b); }
+
+  // emit_entries.cpp
+  void emit_region_entry();
+  void emit_entry_step();
+  void emit_entry(std::size_t index);
+  void emit_late_entries();
+  void emit_landing(std::size_t index);
+  bool falls_into(std::size_t index) const;
+  bool has_early_entry(std::size_t index) const;
+  Label dead_entry(std::uint32_t pc);
 
   // emit_integer.cpp
   bool emit_integer(const Instruction& in);

@@ -6,6 +6,15 @@ namespace espalier::xtensa::jit::x64 {
 
 using namespace asmjit;
 
+namespace {
+
+// What a call that comes back to `next` leaves in a0 of the window that it opens `n` above.
+std::uint32_t link_value(std::uint32_t next, unsigned n) {
+  return n == 0 ? next : (next & 0x3fffffff) | n << 30;
+}
+
+}  // namespace
+
 void Emitter::emit_branch(const Instruction& in, Label taken) {
   const auto compare = [&](InstId jump) {
     if (allocated(in.s)) {
@@ -134,7 +143,7 @@ void Emitter::find_landings() {
     const auto to = static_cast<std::size_t>(block.next.block);
     if (n == 0 || block.end_pc >> 30 != 1 || landings_[to].isValid()) continue;
     landings_[to] = as_.newLabel();
-    landing_values_[to] = (block.end_pc & 0x3fffffff) | n << 30;
+    landing_values_[to] = link_value(block.end_pc, n);
   }
 }
 
@@ -142,7 +151,7 @@ void Emitter::find_landings() {
 void Emitter::emit_link(const Block& block) {
   const std::uint32_t next = block.end_pc;
   const unsigned n = call_increment(region_.steps[block.first + block.count - 1].in.op);
-  const std::uint32_t a0 = n == 0 ? next : (next & 0x3fffffff) | n << 30;
+  const std::uint32_t a0 = link_value(next, n);
   as_.mov(x86::dword_ptr(x86::rbx, static_cast<std::int32_t>(16 * n)), a0);
   if (n == 0) return;
   emit_callinc(n);
@@ -165,13 +174,13 @@ void Emitter::emit_callinc(unsigned n) {
 }
 
 void Emitter::emit_call(const Block& block, std::size_t index) {
-  const Instruction& in = current_->in;
-  // Calls to what is far away load the address first: mostly it is known here.
-  const auto known = block.end == End::kCallX ? constant(in.s) : std::optional(block.taken.pc);
   if (block.leaf != Target::kOutside) {
     emit_leaf_call(block, index);
     return;
   }
+  const Instruction& in = current_->in;
+  // Calls to what is far away load the address first: mostly it is known here.
+  const auto known = block.end == End::kCallX ? constant(in.s) : std::optional(block.taken.pc);
   if (!known) load_into(x86::ecx, in.s);
   spill(dirty_);
   emit_link(block);
@@ -232,7 +241,7 @@ void Emitter::emit_leaf_call(const Block& block, std::size_t index) {
     leave_to(target, 0);
   });
   emit_callinc(n);
-  put_constant(4 * n, (block.end_pc & 0x3fffffff) | n << 30);
+  put_constant(4 * n, link_value(block.end_pc, n));
   go_to({callee.pc, block.leaf}, dirty_, index + 1);
 }
 

@@ -204,6 +204,32 @@ inline Bytes udp_data(Frame f) {
   return {f.begin() + 42, f.begin() + 34 + get16(f, 38)};
 }
 
+// What a guest says to a DHCP server.
+inline Bytes dhcp(std::uint8_t type, const Bytes& mac, std::uint32_t client = 0,
+                  std::uint32_t requested = 0) {
+  Bytes m = {1, 1, 6, 0, 1, 2, 3, 4, 0, 0, 0, 0};
+  put32(m, client);
+  m.resize(28);
+  put(m, mac);
+  m.resize(236);
+  put32(m, 0x63825363);
+  put(m, Bytes{53, 1, type});
+  if (requested != 0) {
+    put(m, Bytes{50, 4});
+    put32(m, requested);
+  }
+  m.push_back(255);
+  return m;
+}
+
+// What it asks a name server: the IPv4 address of `label`.
+inline Bytes name_query(std::string_view label) {
+  Bytes q = {0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, static_cast<std::uint8_t>(label.size())};
+  put(q, bytes(label));
+  put(q, Bytes{0, 0, 1, 0, 1});
+  return q;
+}
+
 // One TCP connection of the guest's, acknowledging all it gets at once or with the next data it sends.
 class GuestTcp {
  public:

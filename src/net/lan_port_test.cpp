@@ -60,23 +60,6 @@ class LanPortTest : public ::testing::Test {
   Machine a{loop, lan, bay, 0}, b{loop, lan, bay, 1}, c{loop, lan, other_bay, 2};
 };
 
-Bytes dhcp(std::uint8_t type, const Bytes& mac) {
-  Bytes m = {1, 1, 6, 0, 1, 2, 3, 4, 0, 0, 0, 0};
-  m.resize(28);
-  put(m, mac);
-  m.resize(236);
-  put32(m, 0x63825363);
-  put(m, Bytes{53, 1, type, 255});
-  return m;
-}
-
-Bytes name_query(std::string_view label) {
-  Bytes q = {0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, static_cast<std::uint8_t>(label.size())};
-  put(q, bytes(label));
-  put(q, Bytes{0, 0, 1, 0, 1});
-  return q;
-}
-
 bool is_arp(Frame f, unsigned operation) {
   return f.size() >= 42 && get16(f, 12) == 0x0806 && get16(f, 20) == operation;
 }

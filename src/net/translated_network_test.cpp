@@ -77,29 +77,6 @@ class TranslatedNetworkTest : public ::testing::Test {
   EthernetSwitch::Bay other_bay{lan.ethernet, loop};
 };
 
-Bytes dhcp(std::uint8_t type, const Bytes& mac, std::uint32_t client = 0, std::uint32_t requested = 0) {
-  Bytes m = {1, 1, 6, 0, 1, 2, 3, 4, 0, 0, 0, 0};
-  put32(m, client);
-  m.resize(28);
-  put(m, mac);
-  m.resize(236);
-  put32(m, 0x63825363);
-  put(m, Bytes{53, 1, type});
-  if (requested != 0) {
-    put(m, Bytes{50, 4});
-    put32(m, requested);
-  }
-  m.push_back(255);
-  return m;
-}
-
-Bytes name_query(std::string_view label) {
-  Bytes q = {0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, static_cast<std::uint8_t>(label.size())};
-  put(q, bytes(label));
-  put(q, Bytes{0, 0, 1, 0, 1});
-  return q;
-}
-
 std::uint32_t looked_up(Clone& clone, std::string_view name, std::uint32_t server) {
   clone.guest.send_udp(5353, server, 53, name_query(name));
   const auto answer = clone.guest.take([](Frame f) { return is_udp_to(f, 5353); });

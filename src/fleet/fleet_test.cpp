@@ -140,15 +140,20 @@ TEST_F(FleetTest, ACableIsCutAndHealsWhileItRuns) {
   EXPECT_THAT(answer.get(), HasSubstr("200 OK"));
 }
 
-// A guest that hangs in a loop (here: waits for its flash, for ever) takes its turns and no more, beside
+// Guests that hang in a loop: they wait for their flash, for ever.
+GroupSpec busy_group() {
+  GroupSpec group;
+  group.name = "busy";
+  group.count = 4;
+  group.machine.image = ESPALIER_FLASH_STORES_IMAGE;
+  group.ready = "kept";
+  return group;
+}
+
+// A guest that hangs in a loop takes its turns and no more, beside
 // others on the same two threads.
 TEST_F(FleetTest, GuestsThatNeverRestLeaveTheOthersTheirTime) {
-  GroupSpec busy;
-  busy.name = "busy";
-  busy.count = 4;
-  busy.machine.image = ESPALIER_FLASH_STORES_IMAGE;
-  busy.ready = "kept";
-  start({busy, demo_group(2)});
+  start({busy_group(), demo_group(2)});
   ASSERT_TRUE(events->wait(Event::Kind::kReady, 6));
   const FleetStats before = fleet->stats();
   for (unsigned round = 0; round < 5; ++round)
@@ -164,11 +169,7 @@ TEST_F(FleetTest, GuestsThatNeverRestLeaveTheOthersTheirTime) {
 
 // Nor do they keep others from starting for longer than they take to show that they have started.
 TEST_F(FleetTest, WhoIsReadyLetsTheNextStart) {
-  GroupSpec busy;
-  busy.name = "busy";
-  busy.count = 4;
-  busy.machine.image = ESPALIER_FLASH_STORES_IMAGE;
-  busy.ready = "kept";
+  const GroupSpec busy = busy_group();
   FleetSpec spec;
   spec.workers = 1;
   spec.groups = {busy};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include <cstdint>
 #include <cstdlib>
@@ -112,6 +113,17 @@ class FlashRules {
   std::string wrong_;
   base::Ticks cut_at_ = 0;
 };
+
+// Up to that instruction, through all that the guest waits for.
+inline void run_to(Machine& machine, std::uint64_t instructions) {
+  machine.limit_instructions(instructions);
+  while (machine.instructions() < instructions) {
+    ASSERT_FALSE(machine.halted()) << machine.halted()->message;
+    if (machine.run_round() == Machine::Progress::kIdle) {
+      ASSERT_TRUE(machine.skip_idle());
+    }
+  }
+}
 
 // How much a test does, unless the environment says otherwise.
 inline std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {

@@ -114,15 +114,7 @@ class PowerCutFirmware : public testing::Test {
       console.append(bytes.begin(), bytes.end());
     };
   }
-  void run_to(std::uint64_t instructions) {
-    machine->limit_instructions(instructions);
-    while (machine->instructions() < instructions) {
-      ASSERT_FALSE(machine->halted()) << machine->halted()->message;
-      if (machine->run_round() == Machine::Progress::kIdle) {
-        ASSERT_TRUE(machine->skip_idle());
-      }
-    }
-  }
+  void run_to(std::uint64_t instructions) { testing_support::run_to(*machine, instructions); }
   void wait_for(std::string_view text) {
     const std::uint64_t begin = machine->instructions();
     while (console.find(text) == std::string::npos) {
@@ -173,8 +165,9 @@ class PowerCutFirmware : public testing::Test {
       ASSERT_EQ(wrong, "") << "cut " << cut << " at instruction " << machine->instructions() << ": " << told;
       const std::size_t broken = reports.broken.size();
       const std::string lost = reports.take(console);
-      if (sturdy || lost.find("NVS") != std::string::npos)
+      if (sturdy || lost.find("NVS") != std::string::npos) {
         ASSERT_EQ(lost, "") << "cut " << cut << " after " << before << ": " << console;
+      }
       if (!lost.empty()) reports.broken.push_back(lost);
       for (std::size_t n = broken; n < reports.broken.size(); ++n)
         reports.broken[n] += fmt::format("; before that {}", before.empty() ? "flash was idle" : before);
@@ -193,7 +186,9 @@ class PowerCutFirmware : public testing::Test {
     EXPECT_GT(reports.counts["NVS OK"], cuts / 2);
     EXPECT_GT(reports.counts["FILES OK"], cuts / 2);
     EXPECT_EQ(reports.counts["NVS BROKEN"], 0u);
-    if (sturdy) EXPECT_EQ(reports.counts["FILES BROKEN"], 0u);
+    if (sturdy) {
+      EXPECT_EQ(reports.counts["FILES BROKEN"], 0u);
+    }
   }
 
   std::unique_ptr<Machine> machine;

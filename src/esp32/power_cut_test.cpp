@@ -47,15 +47,7 @@ class PowerCut : public testing::Test {
     bytes.insert(bytes.end(), std::istreambuf_iterator<char>(file), {});
     return devices::FlashImage::create(bytes, 1 << 20).value();
   }
-  void run_to(std::uint64_t instructions) {
-    machine->limit_instructions(instructions);
-    while (machine->instructions() < instructions) {
-      ASSERT_FALSE(machine->halted()) << machine->halted()->message;
-      if (machine->run_round() == Machine::Progress::kIdle) {
-        ASSERT_TRUE(machine->skip_idle());
-      }
-    }
-  }
+  void run_to(std::uint64_t instructions) { testing_support::run_to(*machine, instructions); }
   std::uint32_t word(std::uint32_t address) {
     Bytes bytes(4);
     EXPECT_EQ(machine->peek(0, address, bytes), 4u);

@@ -64,7 +64,6 @@ void Emitter::emit() {
   allocate();
   find_landings();
   for (std::size_t i = 0; i < region_.blocks.size(); ++i) {
-    emitted_next_ = i + 1;
     if (i == 0 && region_.opens_window) {
       emit_region_entry();
     } else if (has_early_entry(i)) {

@@ -240,7 +240,6 @@ class Emitter {
 
   // While a block is emitted.
   const Block* block_ = nullptr;
-  std::size_t emitted_next_ = 0;  // the block that will be emitted next
   unsigned step_ = 0;             // its index in the block
   unsigned window_ = 0;           // that is open as far as the guest knows, above the region's
   const Step* current_ = nullptr;

@@ -20,9 +20,9 @@ constexpr Ticks kCyclesAlone = 20'000;
 // next call clears it again some dozens of instructions later, with nothing to make sure that the other core,
 // which polls it, has looked in between.
 constexpr Ticks kCyclesPolling = 24;
-// So many turns stay short after the last that saw a core spin: one that leaves its loop for an interrupt,
-// and waits in the handler for what the other does next, has not been seen to spin there yet (the level-5
-// handler of ESP-IDF's DPORT workaround, with a real ROM).
+// So many turns stay short after the last that saw a core spin or leave a small loop for an interrupt: it may
+// wait in the handler for what the other does next, and has not been seen to spin there yet (the level-5
+// handler of ESP-IDF's DPORT workaround, with a real ROM). A small loop alone is no reason: memcpy() is one.
 constexpr unsigned kShortTurnsAfterSpinning = 16;
 // A core that has gone round unchanged for so many of those turns waits for something that takes longer than
 // a flag between two cores. The other's turns then double every so many, up to their usual length.
@@ -94,7 +94,7 @@ Ticks Scheduler::turn_length(bool both) {
   };
   if (both) {
     const Ticks length = std::min(length_for(spins_[0]), length_for(spins_[1]));
-    if (length == kCyclesPolling) short_turns_ = kShortTurnsAfterSpinning;
+    if (spins_[0].length != 0 || spins_[1].length != 0) short_turns_ = kShortTurnsAfterSpinning;
     if (length != kCyclesBoth || short_turns_ == 0) return length;
     --short_turns_;
     return kCyclesPolling;
@@ -173,12 +173,16 @@ void Scheduler::run_core(xtensa::Core& core, Ticks start, Ticks& end, bool first
     }
     clock_.begin_run(core, local);
     const std::uint64_t budget = std::min(left, std::max<Ticks>(1, (span + per_cycle - 1) / per_cycle));
+    const bool looped = spins_[core.index()].suspected;
+    const std::uint32_t level = core.state().ps & xtensa::kPsIntlevel;
     const xtensa::Stop stop = run_and_probe(core, budget, both);
+    if (looped && (core.state().ps & xtensa::kPsIntlevel) > level) short_turns_ = kShortTurnsAfterSpinning;
     const Ticks reached = clock_.end_run();
     if (clock_.mode() == ClockMode::kRealtime) break;
     local = reached;
     if (woken_) {
       spins_[core.index()].suspected = true;  // it may well wait for an answer now
+      short_turns_ = kShortTurnsAfterSpinning;
       break;
     }
     if (slice_end_ < end) {

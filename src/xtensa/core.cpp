@@ -12,25 +12,6 @@ using base::TraceEvent;
 
 namespace {
 
-// Interrupts of a level above n, by n.
-constexpr std::array<std::uint32_t, 16> kAboveLevel = [] {
-  std::array<std::uint32_t, 16> masks{};
-  for (unsigned level = 0; level < masks.size(); ++level) {
-    for (unsigned i = 0; i < 32; ++i) {
-      if (kInterruptLines[i].level > level) masks[level] |= 1u << i;
-    }
-  }
-  return masks;
-}();
-
-constexpr std::uint32_t kNmiLine = [] {
-  std::uint32_t mask = 0;
-  for (unsigned i = 0; i < 32; ++i) {
-    if (kInterruptLines[i].kind == InterruptKind::kNmi) mask |= 1u << i;
-  }
-  return mask;
-}();
-
 constexpr std::array<std::uint32_t, 8> kInterruptVectors = {0,          0,          kVecLevel2, kVecLevel3,
                                                             kVecLevel4, kVecLevel5, kVecDebug,  kVecNmi};
 
@@ -195,10 +176,10 @@ unsigned Core::ready_interrupt_level() const {
   if ((state_.interrupt & kNmiLine) != 0) return kNmiLevel;
   const std::uint32_t enabled = state_.interrupt & state_.intenable & ~kNmiLine;
   if (enabled == 0) return 0;
-  const std::uint32_t ready = enabled & kAboveLevel[current_interrupt_level()];
+  const std::uint32_t ready = enabled & kInterruptsAbove[current_interrupt_level()];
   if (ready == 0) return 0;
   unsigned level = current_interrupt_level() + 1;
-  while ((ready & kAboveLevel[level]) != 0) ++level;
+  while ((ready & kInterruptsAbove[level]) != 0) ++level;
   return level;
 }
 

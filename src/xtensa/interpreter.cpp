@@ -23,7 +23,6 @@ inline unsigned free_panes(const State& s) {
   return static_cast<unsigned>(std::countr_zero(above | 8));
 }
 
-constexpr std::uint32_t kNmiLine = 1u << 14;
 static_assert(kInterruptLines[14].kind == InterruptKind::kNmi);
 
 inline std::int32_t as_signed(std::uint32_t value) {

@@ -95,5 +95,15 @@ inline constexpr std::array<InterruptLine, 32> kInterruptLines = {{
     {4, InterruptKind::kExternalEdge},  {5, InterruptKind::kExternalLevel},
 }};
 inline constexpr std::array<unsigned, 3> kTimerInterrupt = {6, 15, 16};  // CCOMPARE0..2
+inline constexpr std::uint32_t kNmiLine = 1u << 14;                      // which INTENABLE does not mask
+static_assert(kInterruptLines[14].kind == InterruptKind::kNmi);
+// The interrupts of a level above n, by n.
+inline constexpr std::array<std::uint32_t, 16> kInterruptsAbove = [] {
+  std::array<std::uint32_t, 16> masks{};
+  for (unsigned level = 0; level < masks.size(); ++level)
+    for (unsigned line = 0; line < kInterruptLines.size(); ++line)
+      if (kInterruptLines[line].level > level) masks[level] |= 1u << line;
+  return masks;
+}();
 
 }  // namespace espalier::xtensa

@@ -55,6 +55,7 @@ enum class Resume : std::uint32_t {
   kReturn,          // RETW
   kReturnFrom,      // RFE, RFDE, RFI, RFWO, RFWU
   kPerform,         // WSR, XSR, ROTW, ...: goes on behind it
+  kGoOn,            // nothing: another mode, an interrupt or a path that is not known here
 };
 // True for instructions that end a block in that way.
 bool is_resumed(const Instruction& in);

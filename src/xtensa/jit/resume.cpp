@@ -8,13 +8,15 @@
 
 namespace espalier::xtensa::jit {
 
-// The next RETW that finds it in a0 need not ask.
-void Translator::remember_return(std::uint32_t a0) {
+// Where the call that left `a0` comes back to; null if that is not known. The next RETW that finds it in a0
+// need not ask.
+const void* Translator::find_landing(std::uint32_t a0) {
   const auto found = landings_.find(a0);
-  if (found == landings_.end()) return;
+  if (found == landings_.end()) return nullptr;
   ReturnLink& link = returns_[a0 & ((1u << kReturnBits) - 1)];
   link.a0 = a0;
   link.host = found->second;
+  return found->second;
 }
 
 // As the interpreter's RETW does it.
@@ -68,9 +70,38 @@ void Translator::take_up(const Instruction& in) {
   state.pc = state.epc[1];
 }
 
+// Where translated code is for State::pc; null if there is none, or something else comes first.
+const void* Translator::way_on() {
+  if (core_.waiting_) return nullptr;
+  const State& state = core_.state_;
+  const Mode mode = Mode::of(state.ps);
+  const void* host = find(state.pc, mode);
+  if (host != nullptr && mode.windows && mode.loops) remember_jump(state.pc, host);
+  return host;
+}
+
+// Whether the frame of the caller by CALL4, CALL8 or CALL12 is in its window.
+bool Translator::has_frame_below(std::uint32_t windows) {
+  const auto present = static_cast<std::uint32_t>(registers_.window - core_.state_.ar.data()) / 4;
+  for (std::uint32_t n = 1; n < windows; ++n)
+    if (registers_.started(present - n)) return false;
+  return registers_.started(present - windows);
+}
+
 // The instruction has been paid for.
 const void* Translator::resume(Resume how, std::uint32_t pc, const Instruction* asked) {
   State& state = core_.state_;
+  const auto stays = [this] {
+    constexpr std::uint32_t kSeenTo = Core::kAttentionInterrupt | Core::kAttentionMoved;
+    return (core_.attention_ & ~kSeenTo) != 0 || flush_pending_ || !core_.interpreter_->may_translate();
+  };
+  if (how == Resume::kReturn && pc >> 30 == 1 && (state.ps & (kPsWoe | kPsExcm)) == kPsWoe) {
+    const std::uint32_t a0 = registers_.window[0];
+    if (a0 >> 30 != 0 && (has_frame_below(a0 >> 30) || reload_window(pc)))
+      if (const void* landing = find_landing(a0)) return landing;
+  }
+  if (how == Resume::kGoOn && registers_.left > 0 && !stays() && !core_.interrupt_ready())
+    if (const void* host = way_on()) return host;
   sync(pc, 0);
   registers_.synced = true;
   registers_.exit = Exit::kContinue;
@@ -79,7 +110,6 @@ const void* Translator::resume(Resume how, std::uint32_t pc, const Instruction* 
       core_.raise_window_overflow();
       break;
     case Resume::kReturn:
-      remember_return(state.ar[4 * state.windowbase]);
       return_from_call();
       break;
     case Resume::kReturnFrom:
@@ -101,14 +131,14 @@ const void* Translator::resume(Resume how, std::uint32_t pc, const Instruction* 
       core_.interpreter_->note_loop_end();
       break;
     }
+    case Resume::kGoOn:
+      break;
   }
-  if (core_.attention_ != 0 || core_.waiting_ || core_.left_ <= 0 || flush_pending_ ||
-      core_.interrupt_ready() || !core_.interpreter_->may_translate())
-    return nullptr;
-  const Mode mode = Mode::of(state.ps);
-  const void* host = find(state.pc, mode);
+  if (core_.left_ <= 0 || stays()) return nullptr;
+  if (core_.interrupt_ready()) core_.take_interrupt();
+  core_.attention_ = 0;
+  const void* host = way_on();
   if (host == nullptr) return nullptr;
-  if (mode.windows && mode.loops) remember_jump(state.pc, host);
   load_windows();
   registers_.left = core_.left_;
   registers_.synced = false;

@@ -275,9 +275,8 @@ const void* Translator::find(std::uint32_t pc, Mode mode) {
   Found& quick = found_[(pc ^ pc >> 9) % found_.size()];
   if (quick.key == wanted) return quick.host;
   const auto found = entries_.find(wanted);
-  if (found == entries_.end()) return nullptr;
-  quick = {wanted, found->second};
-  return found->second;
+  quick = {wanted, found == entries_.end() ? nullptr : found->second};
+  return quick.host;
 }
 
 bool Translator::is_plain(std::uint32_t address, unsigned size, bool load) {

@@ -145,7 +145,9 @@ class Translator {
     jump.host = host;
   }
   bool reroute(std::uint8_t* host);
-  void remember_return(std::uint32_t a0);
+  const void* find_landing(std::uint32_t a0);
+  const void* way_on();
+  bool has_frame_below(std::uint32_t windows);
   bool takes_window_step(unsigned handler);
   void look_at_window_handlers();
   bool are_plain(std::uint32_t address, std::uint32_t size, std::uint8_t needed) const;
@@ -186,7 +188,7 @@ class Translator {
   WindowHandlers handlers_;
   std::vector<std::unique_ptr<Translation>> translations_;  // by address in the arena
   std::unordered_map<std::uint64_t, const void*> entries_;
-  // A few of them, quickly found.
+  // What has been looked for: some of them, quickly found, and what is not among them (null).
   struct Found {
     std::uint64_t key = ~std::uint64_t{0};
     const void* host = nullptr;

@@ -257,5 +257,90 @@ TEST_F(Translated, UnalignedAccessBeforeL32ai) {
   EXPECT_EQ(machine_.state().exccause, static_cast<std::uint32_t>(Cause::kLoadStoreAlignment));
 }
 
+// Who comes into a loop from outside has not seen the windows that it relies on from before it: in the second
+// round there is a frame where it has its a8.
+TEST_F(Translated, ALoopIsEnteredWithAFrameInItsWay) {
+  const testing::Program program = start(R"(
+      addi a8, a8, 1
+    head: addi a8, a8, 1
+      bnez a2, head
+    end: j end
+  )");
+  constexpr std::uint32_t kStack = testing::kData + 0x800;
+  machine_.core().set_a(2, 1);
+  run_translated();
+  ASSERT_TRUE(machine_.run_to(program.at("head")));
+  machine_.state().windowstart = 0x15;
+  for (unsigned n = 9; n < 64; ++n) machine_.state().ar[n] = kStack;
+  machine_.write32(kStack - 12, kStack);
+  const std::uint32_t saved = machine_.state().ar[8];
+  run_translated();
+  EXPECT_EQ(machine_.state().windowstart, 0x11u);
+  EXPECT_EQ(machine_.read32(kStack - 16), saved);
+  EXPECT_EQ(machine_.state().epc[1], program.at("head"));
+}
+
+class GoesOn : public Translated {
+ protected:
+  static constexpr std::uint32_t kSoftware = 1u << 7;
+  // Translated code is left for nothing but the end of the budget.
+  void expect_no_way_out() {
+    machine_.core().run(1'000);
+    const std::uint64_t before = machine_.core().engine_stats().entries;
+    machine_.core().run(10'000);
+    EXPECT_LT(machine_.core().engine_stats().entries - before, 10u);
+  }
+};
+
+TEST_F(GoesOn, WithAMaskedInterrupt) {
+  start(R"(
+    again: rsil a5, 15
+      wsr.ps a5
+      addi a4, a4, 1
+      j again
+  )");
+  machine_.state().ps |= 1;
+  machine_.state().interrupt = machine_.state().intenable = kSoftware;
+  expect_no_way_out();
+  EXPECT_EQ(machine_.state().epc[1], 0u);
+}
+
+TEST_F(GoesOn, BehindAChangeOfMode) {
+  start(R"(
+    again: wsr.ps a5
+      addi a4, a4, 1
+      wsr.ps a6
+      addi a4, a4, 1
+      j again
+  )");
+  machine_.core().set_a(5, kPsWoe | kPsUm | kPsExcm);
+  machine_.core().set_a(6, kPsWoe | kPsUm);
+  expect_no_way_out();
+}
+
+TEST_F(GoesOn, WhereAnInterruptAndTheReturnFromItLead) {
+  start(R"(
+    again: wsr.intset a3
+      addi a4, a4, 1
+      j again
+  )");
+  machine_.write(testing::kVectors + kVecUser, testing::assemble(R"(
+      wsr.intclear a3
+      addi a5, a5, 1
+      rfe
+  )",
+                                                                 testing::kVectors + kVecUser)
+                                                   .bytes);
+  machine_.core().invalidate_all_code();
+  machine_.core().set_a(3, kSoftware);
+  machine_.core().set_a(4, 0);
+  machine_.core().set_a(5, 0);
+  machine_.state().intenable = kSoftware;
+  expect_no_way_out();
+  // Six instructions a round.
+  EXPECT_NEAR(machine_.core().a(4), 11'000 / 6.0, 2);
+  EXPECT_NEAR(machine_.core().a(5), machine_.core().a(4), 1);
+}
+
 }  // namespace
 }  // namespace espalier::xtensa

@@ -13,7 +13,6 @@ namespace {
 
 constexpr unsigned kPageBits = 12;
 constexpr std::uint32_t kPane = 16;  // bytes of the four registers by which windows move
-constexpr std::uint32_t kNmiLine = 1u << 14;
 
 // The four registers of window `number` while `windowbase` is the present one: those of a window that wraps
 // are in their second place.

@@ -97,7 +97,10 @@ class X64Backend final : public Backend {
 
     const Label jump_miss = here();
     as.mov(x86::dword_ptr(x86::rbp, static_cast<std::int32_t>(offsetof(State, pc))), x86::ecx);
-    as.jmp(exit_continue);
+    const Label go_on = here(), resume_thunk = as.newLabel();
+    as.mov(x86::esi, static_cast<std::uint32_t>(Resume::kGoOn));
+    as.mov(x86::edx, x86::dword_ptr(x86::rbp, static_cast<std::int32_t>(offsetof(State, pc))));
+    as.jmp(resume_thunk);
 
     const auto save_own = [&] {
       as.mov(jit(offsetof(JitRegisters, left)), x86::r14);
@@ -157,7 +160,7 @@ class X64Backend final : public Backend {
 
     const Label return_miss = here();
     as.mov(x86::esi, static_cast<std::uint32_t>(Resume::kReturn));
-    const Label resume_thunk = here();
+    as.bind(resume_thunk);
     save_own();
     as.mov(x86::rdi, jit(offsetof(JitRegisters, translator)));
     as.call(reinterpret_cast<std::uint64_t>(&resume));
@@ -227,6 +230,7 @@ class X64Backend final : public Backend {
                .exit_interpret = at(exit_interpret),
                .exit_budget = at(exit_budget),
                .exit_link = at(exit_link),
+               .go_on = at(go_on),
                .slow = at(slow),
                .slow_fp = at(slow_fp),
                .native = at(native),

@@ -6,19 +6,12 @@ namespace espalier::xtensa::jit::x64 {
 
 using namespace asmjit;
 
-namespace {
-
-constexpr std::uint32_t kNmiLine = 1u << 14;
-static_assert(kInterruptLines[14].kind == InterruptKind::kNmi);
-
-}  // namespace
-
-// An interrupt may have become ready: the interpreter looks, between this step and the next.
+// An interrupt of those in eax may have become ready: it comes between this step and the next.
 void Emitter::leave_if_interrupted(const Instruction& in) {
   const RegisterSet dirty = dirty_ | current_->use.writes;
   const std::uint32_t next = current_->pc + in.length;
-  const Label out = cold_exit(next, block_->count - 1 - step_, dirty, thunks_.exit_continue);
-  as_.mov(x86::eax, word(offsetof(State, intenable)));
+  const Label out = cold_exit(next, block_->count - 1 - step_, dirty, thunks_.go_on);
+  as_.and_(x86::eax, word(offsetof(State, intenable)));
   as_.or_(x86::eax, kNmiLine);
   as_.test(word(offsetof(State, interrupt)), x86::eax);
   as_.jnz(out);
@@ -68,8 +61,10 @@ bool Emitter::emit_system(const Instruction& in) {
         as_.mov(word(offsetof(State, ps)), x86::ecx);
         as_.xor_(x86::eax, x86::ecx);
         as_.test(x86::eax, kPsWoe | kPsExcm);
-        as_.jnz(
-            cold_exit(current_->pc + in.length, block_->count - 1 - step_, dirty_, thunks_.exit_continue));
+        as_.jnz(cold_exit(current_->pc + in.length, block_->count - 1 - step_, dirty_, thunks_.go_on));
+        as_.and_(x86::ecx, kPsIntlevel);
+        as_.mov(x86::rdx, reinterpret_cast<std::uint64_t>(kInterruptsAbove.data()));
+        as_.mov(x86::eax, x86::dword_ptr(x86::rdx, x86::rcx, 2));
         leave_if_interrupted(in);
       } else {
         as_.mov(word(row.offset), x86::ecx);
@@ -121,6 +116,7 @@ bool Emitter::emit_system(const Instruction& in) {
       as_.mov(word(offsetof(State, ps)), x86::ecx);
       put(in.t, x86::eax);
       forget(in.t);
+      as_.mov(x86::eax, kInterruptsAbove[static_cast<std::size_t>(in.imm)]);
       leave_if_interrupted(in);
       return true;
     case Op::MOVSP:

@@ -475,7 +475,7 @@ void Emitter::emit_loop_end(const Block& block, std::size_t index) {
     spill(dirty);
     as_.mov(x86::ecx, word(offsetof(State, lbeg)));
     as_.mov(word(offsetof(State, pc)), x86::ecx);
-    as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.exit_continue));
+    as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.go_on));
   });
   if (block.taken.block == Target::kOutside) {
     as_.jmp(elsewhere);

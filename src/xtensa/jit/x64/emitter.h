@@ -26,6 +26,7 @@ struct Thunks {
   const void* exit_interpret = nullptr;
   const void* exit_budget = nullptr;
   const void* exit_link = nullptr;    // rax: the link
+  const void* go_on = nullptr;        // from State::pc, where translated code may: everything is in memory
   const void* slow = nullptr;         // does the instruction of the site that called
   const void* slow_fp = nullptr;      // the same where FP registers are in host registers
   const void* native = nullptr;       // runs the native function at State::pc; esi: where it should return to

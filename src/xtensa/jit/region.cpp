@@ -435,10 +435,20 @@ void find_live(Region& region) {
   }
 }
 
-// Windows do not move within a region: what has been found free stays free.
+// Windows do not move within a region: what has been found free stays free. Who enters it where that is
+// relied on has to look.
 void find_panes(Region& region) {
   constexpr unsigned kAll = 6;
-  for (Block& block : region.blocks) block.panes_in = block.entry ? 0 : kAll;
+  constexpr unsigned kMostLooked = 3;  // at an entry: those that JitRegisters tells of for every window
+  const auto for_each_way_on = [&region](const Block& block, const auto& visit) {
+    for (const int to : successors(block)) visit(region.blocks[static_cast<std::size_t>(to)]);
+    // What a call has used is free again when it comes back.
+    if ((block.end == End::kCall || block.end == End::kCallX) && block.next.block != Target::kOutside)
+      visit(region.blocks[static_cast<std::size_t>(block.next.block)]);
+  };
+  for (const Block& block : region.blocks)
+    for_each_way_on(block, [](Block& target) { target.panes_in = target.entry ? kMostLooked : kAll; });
+  region.blocks[0].panes_in = 0;
   for (bool changed = true; changed;) {
     changed = false;
     for (const Block& block : region.blocks) {
@@ -446,12 +456,11 @@ void find_panes(Region& region) {
       for (unsigned n = 0; n < block.count; ++n)
         out = std::max(out, panes_of(region.steps[block.first + n].in));
       if (block.leaf != Target::kOutside) out = std::max(out, block.leaf_panes);
-      for (const int to : successors(block)) {
-        Block& target = region.blocks[static_cast<std::size_t>(to)];
-        if (out >= target.panes_in) continue;
+      for_each_way_on(block, [&](Block& target) {
+        if (out >= target.panes_in) return;
         target.panes_in = out;
         changed = true;
-      }
+      });
     }
   }
 }

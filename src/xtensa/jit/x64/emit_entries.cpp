@@ -64,6 +64,16 @@ void Emitter::emit_entry(std::size_t index) {
   as_.bind(entry_labels_[index]);
   entries_.push_back({block.pc, entry_labels_[index], dead_entry(block.pc)});
   const std::size_t begin = as_.offset();
+  if (region_.mode.windows && block.panes_in != 0) {
+    const Label in_use = as_.newLabel();
+    look_above(block.panes_in);
+    as_.jnz(in_use);
+    cold([this, in_use, pc = block.pc] {
+      as_.bind(in_use);
+      as_.mov(word(offsetof(State, pc)), pc);
+      as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.exit_interpret));
+    });
+  }
   fill(block.live_in);
   // A jump to `dead` may be put here, while the block still runs.
   constexpr std::size_t kJump = 5;

@@ -182,7 +182,14 @@ void Machine::stop(Halt reason) {
 }
 
 void Machine::set_cpu_frequency(std::uint32_t hz) {
-  if (hz != clock_.cpu_frequency()) tracer_.trace<base::TraceEvent::cpu_clock>(hz);
+  if (hz == clock_.cpu_frequency()) return;
+  tracer_.trace<base::TraceEvent::cpu_clock>(hz);
+  // A match that is due but has not been delivered yet would be taken for one that is all of CCOUNT's cycles
+  // away.
+  const base::Ticks now = clock_.now();
+  for (auto& core : cores_)
+    for (unsigned n = 0; n < 3; ++n)
+      if (compare_timers_[core->index()][n]->deadline() <= now) core->timer_match(n);
   clock_.set_cpu_frequency(hz);
   for (auto& core : cores_)
     for (unsigned n = 0; n < 3; ++n) compare_changed(*core, n);

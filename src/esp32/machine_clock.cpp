@@ -112,8 +112,8 @@ void MachineClock::archive(base::Archive& ar) {
   ar.section("clock");
   ar(time, hz_, ticks_per_cycle_, cycle_origin_, cycle_base_);
   if (ar.is_saving()) return;
-  time_ = time;
-  limit_ = base::kNever;
+  // It stands still until the machine runs: who loads the rest of it compares that with this time.
+  time_ = limit_ = time;
   host_origin_ns_ = host_ns() - base::ns_from_ticks(time);
 }
 

@@ -7,6 +7,7 @@
 
 #include "esp32/guest_program_test_support.h"
 #include "esp32/machine.h"
+#include "esp32/snapshot.h"
 
 namespace espalier::esp32 {
 namespace {
@@ -72,15 +73,21 @@ match:   add a3, a3, a4
 class RealtimeTest : public testing::Test {
  protected:
   void SetUp() override {
-    static const auto rom = std::make_shared<SharedRom>(rom::Rom());
     MachineOptions options;
-    options.rom = rom;
+    options.rom = rom();
     options.flash = testing_support::flash_with(kTicker);
     options.clock = ClockMode::kRealtime;
-    options.host_clock = [this] { return host_ns_ += 50; };  // looking at it takes time
+    options.host_clock = host_clock();
     machine_ = Machine::create(options).value();
     while (word(kTicks) == 0 && host_ns_ < 5'000'000'000) round();
     ASSERT_GE(word(kTicks), 1u) << "the guest has not started";
+  }
+  static std::shared_ptr<const SharedRom> rom() {
+    static const auto shared = std::make_shared<SharedRom>(rom::Rom());
+    return shared;
+  }
+  MachineClock::HostClock host_clock() {
+    return [this] { return host_ns_ += look_ns_; };
   }
   // A round of the machine, which takes the host some time.
   void round() {
@@ -102,6 +109,7 @@ class RealtimeTest : public testing::Test {
   }
 
   std::uint64_t host_ns_ = 1'000'000'000;
+  std::uint64_t look_ns_ = 50;  // that a look at the host's clock takes
   std::unique_ptr<Machine> machine_;
 };
 
@@ -137,6 +145,36 @@ TEST_F(RealtimeTest, AHostThatStandsStillForSecondsFiresNoWatchdog) {
   EXPECT_LT(host_ns_ - host, 3'000'000'000u) << "the guest's clock has caught up";
   expect_in_step();
   EXPECT_GE(word(kTicks) - ticks, 194u);
+}
+
+// The tick of a core was due within the time that a busy host took to load it, and was lost for all of
+// CCOUNT's round: clones of ESP-IDF's MQTT example were reset by their interrupt watchdogs.
+TEST_F(RealtimeTest, ASnapshotThatTakesTheHostLongToLoadLosesNoTick) {
+  auto taken = Snapshot::take(*machine_, {.program = "test 1", .image = "ticks"});
+  ASSERT_TRUE(taken) << taken.error();
+  look_ns_ = 20'000'000;
+  auto made = taken.value()->clone(
+      {.rom = rom(), .clock = ClockMode::kRealtime, .host_clock = host_clock(), .reset_limit = {}});
+  ASSERT_TRUE(made) << made.error();
+  look_ns_ = 50;
+  machine_ = std::move(made.value());
+  const std::uint64_t host = host_ns_;
+  while (host_ns_ - host < 300'000'000) round();
+  expect_in_step();
+  EXPECT_GE(word(kTicks), 29u);
+}
+
+// A match is due and not delivered yet when the CPU's clock changes.
+TEST_F(RealtimeTest, AChangeOfTheCpuClockLosesNoTick) {
+  for (const std::uint32_t hz : {80'000'000u, 40'000'000u, 80'000'000u}) {
+    const std::uint32_t before = word(kTicks);
+    while (machine_->core(0).state().ccompare[0] - ccount() > 60'000) round();
+    host_ns_ += 4'000'000;
+    machine_->chip().on_clocks({.cpu_hz = hz, .apb_hz = 40'000'000});
+    for (int n = 0; n < 50; ++n) round();
+    EXPECT_GT(word(kTicks), before);
+  }
+  expect_in_step();
 }
 
 TEST_F(RealtimeTest, AGuestThatDoesNotFeedItIsStillResetByItsWatchdog) {

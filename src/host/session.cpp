@@ -5,25 +5,18 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <random>
 #include <utility>
 
-#include "base/tcp_socket.h"
 #include "devices/flash_persist.h"
 #include "host/boot_inputs.h"
 #include "host/efuse_file.h"
-#include "host/exposure.h"
 #include "host/monitor.h"
-#include "host/program_files.h"
 #include "host/run_stats.h"
 #include "host/slip_packets.h"
 #include "image/elf.h"
 #include "image/file.h"
 #include "image/flash_report.h"
-#include "net/publish.h"
-#include "net/tap_network.h"
-#include "rom/guest_program.h"
 
 namespace espalier::host {
 namespace {
@@ -47,13 +40,6 @@ constexpr std::uint64_t kPacketInstructions = 100'000;
 constexpr std::uint64_t kFlashInterval = 50'000'000;
 // How long the last output may take to leave once the machine has stopped.
 constexpr std::uint64_t kDrainTime = 2'000'000'000;
-
-// So that a shell takes it as it is.
-std::string shell_word(const std::string& text) {
-  std::string word = "'";
-  for (const char c : text) word += c == '\'' ? "'\\''" : std::string(1, c);
-  return word + "'";
-}
 
 }  // namespace
 
@@ -218,110 +204,6 @@ std::expected<void, std::string> Session::open_serial_ports() {
   return {};
 }
 
-std::expected<void, std::string> Session::open_network() {
-  devices::OpenEth& mac = machine_->chip().open_eth;
-  line_ = std::make_unique<NetworkLine>(mac, [this] { work_came(); });
-  mac.connect(line_.get());
-  if (!options_.impair.none()) impair(options_.impair);
-  if (options_.net == NetMode::kNone) {
-    mac.set_cable(false);
-    return {};
-  }
-  if (options_.net == NetMode::kTap) {
-    auto tap = net::TapNetwork::open(loop_, machine_->log(), options_.tap);
-    if (!tap) return std::unexpected(tap.error());
-    other_network_ = std::move(*tap);
-  }
-  if (options_.net == NetMode::kSocket) {
-    auto link = net::SocketLink::open(loop_, machine_->log(), options_.link);
-    if (!link) return std::unexpected(link.error());
-    options_.link = (*link)->spec();
-    other_network_ = std::move(*link);
-  }
-  if (other_network_) {
-    connect_network();
-    if (inputs_->snapshot && inputs_->snapshot->notes().lease) other_network_->guest_is_there();
-    return {};
-  }
-  if (inputs_->snapshot) options_.slirp.adopt(inputs_->snapshot->notes().lease);
-  auto network = net::SlirpNetwork::create(loop_, machine_->log(), options_.slirp);
-  if (!network) return std::unexpected(network.error());
-  network_ = std::move(*network);
-  connect_network();
-  if (inputs_->snapshot && inputs_->snapshot->notes().lease) network_->guest_is_there();
-  for (net::Publish& publish : options_.publish) {
-    const auto port = network_->publish(publish);
-    if (!port) return std::unexpected(port.error());
-    publish.host_port = *port;
-  }
-  return {};
-}
-
-// The cable, through the capture where there is one. What makes it bad is behind that: a capture shows what
-// the guest sees.
-void Session::connect_network() {
-  net::Network* const network = connected();
-  if (network == nullptr) return;
-  net::EthernetPeer* peer = network;
-  if (impaired_) peer = impaired_.get();
-  net::EthernetPort* port = line_.get();
-  if (call_trace_) port = call_trace_.get();
-  if (pcap_) {
-    net::PcapTap::Clock clock = net::PcapTap::host_clock;
-    if (options_.clock == ClockMode::kWarp)
-      clock = [this] { return base::ns_from_ticks(machine_->clock().now()); };
-    tap_ = std::make_unique<net::PcapTap>(*pcap_, std::move(clock), *port, *peer);
-    peer = tap_.get();
-    port = tap_.get();
-  }
-  if (call_trace_) {
-    call_trace_->plug(*line_, *peer);
-    peer = call_trace_.get();
-  }
-  line_->connect(peer);
-  if (impaired_) {
-    impaired_->plug(*port, *network);
-    port = impaired_.get();
-  }
-  network->attach(port);
-}
-
-net::ImpairedLink& Session::bad_cable() {
-  if (!impaired_) {
-    impaired_ = std::make_unique<net::ImpairedLink>(machine_->events(), [this] { work_came(); });
-    connect_network();
-  }
-  return *impaired_;
-}
-
-void Session::impair(const net::LinkImpairment& link) {
-  options_.impair = link;
-  if (impaired_ || !link.none()) bad_cable().set(link);
-}
-
-std::expected<void, std::string> Session::plug_network(const net::SlirpOptions& options, std::string id) {
-  if (connected() != nullptr)
-    return std::unexpected(
-        fmt::format("the chip's network is connected to '{}'; remove that first", network_id_));
-  auto network = net::SlirpNetwork::create(loop_, machine_->log(), options);
-  if (!network) return std::unexpected(network.error());
-  network_ = std::move(*network);
-  network_id_ = std::move(id);
-  connect_network();
-  if (!options_.impair.none()) impair(options_.impair);
-  machine_->chip().open_eth.set_cable(true);
-  return {};
-}
-
-void Session::unplug_network() {
-  if (!network_) return;
-  machine_->chip().open_eth.set_cable(false);
-  line_->connect(nullptr);
-  network_.reset();
-  tap_.reset();
-  impaired_.reset();
-}
-
 std::expected<void, std::string> Session::open_faults() {
   faults_ = std::make_unique<Faults>(
       *machine_, [this]() -> net::ImpairedLink& { return bad_cable(); },
@@ -344,196 +226,11 @@ std::expected<std::string, std::string> Session::inject_now(const Fault& fault) 
   return last_fault_;
 }
 
-// Last of all, so that a port in use leaves no empty capture behind.
-std::expected<void, std::string> Session::open_capture() {
-  if (options_.pcap.empty()) return {};
-  auto file = net::PcapFile::create(options_.pcap, machine_->log());
-  if (!file) return std::unexpected(file.error());
-  pcap_ = std::move(*file);
-  if (options_.net == NetMode::kNone) return {};
-  connect_network();
-  return {};
-}
-
-std::expected<void, std::string> Session::open_perf_map() {
-  if (!options_.perf_map) return {};
-  auto map = PerfMap::create(options_.image);
-  if (!map) return std::unexpected(map.error());
-  perf_map_ = std::move(*map);
-  for (unsigned cpu = 0; cpu < 2; ++cpu)
-    machine_->core(cpu).on_translated(
-        [this](const void* host, std::size_t size, std::uint32_t pc) { perf_map_->add(host, size, pc); });
-  return {};
-}
-
-std::expected<void, std::string> Session::open_trace() {
-  std::vector<image::ElfFile> programs;
-  if (options_.trace.wanted() || !options_.elf.empty()) {
-    auto loaded = load_programs(options_.image, options_.elf);
-    if (!loaded) return std::unexpected("--elf: " + loaded.error());
-    programs = std::move(*loaded);
-  }
-  auto tracing = debug::Tracing::start(*machine_, options_.trace, programs);
-  if (!tracing) return std::unexpected("--trace: " + tracing.error());
-  tracing_ = std::move(*tracing);
-  return {};
-}
-
-std::expected<void, std::string> Session::open_waveform() {
-  if (options_.vcd.empty()) return {};
-  auto vcd = debug::Vcd::start(*machine_, options_.vcd);
-  if (!vcd) return std::unexpected("--vcd: " + vcd.error());
-  vcd_ = std::move(*vcd);
-  return {};
-}
-
-std::expected<void, std::string> Session::open_profile() {
-  if (options_.profile.empty()) return {};
-  auto symbols = load_symbols(options_.profile);
-  if (!symbols) return std::unexpected("--profile: " + symbols.error());
-  auto file = open_report(options_.profile_file, "profile");
-  if (!file) return std::unexpected("--profile-file: " + file.error());
-  profile_file_ = std::move(*file);
-  const auto tasks = debug::FreeRtosSymbols::find((*symbols)->program());
-  const auto name = [known = std::shared_ptr<debug::Symbols>(std::move(*symbols))](std::uint32_t address) {
-    return known->function(address);
-  };
-  profile_ = std::make_unique<debug::Profile>(*machine_, name, tasks);
-  return {};
-}
-
-std::expected<std::unique_ptr<debug::Symbols>, std::string> Session::load_symbols(
-    const std::string& path) const {
-  auto program = image::ElfFile::load(path);
-  if (!program) return std::unexpected(program.error());
-  auto rom = options_.rom.empty() ? std::make_shared<image::ElfFile>(rom::guest_program()) : nullptr;
-  return std::make_unique<debug::Symbols>(std::make_shared<image::ElfFile>(std::move(*program)),
-                                          std::move(rom));
-}
-
-// The application's ELF file: the one that is named for whatever purpose, else the one in the build folder.
-std::string Session::elf_path() const {
-  for (const std::string* path :
-       {&options_.elf, &options_.profile, &options_.coverage, &options_.call_trace, &options_.kernel})
-    if (!path->empty()) return *path;
-  return options_.demo ? std::string() : program_path(options_.image).string();
-}
-
-// What --elf names has to be a program, though it may never be asked for.
-std::expected<void, std::string> Session::open_symbols() {
-  if (options_.elf.empty()) return {};
-  auto loaded = load_symbols(options_.elf);
-  if (!loaded) return std::unexpected("--elf: " + loaded.error());
-  symbols_ = std::move(*loaded);
-  return {};
-}
-
-// Null if nothing is known of the application.
-const debug::Symbols* Session::symbols() {
-  if (symbols_ || std::exchange(symbols_looked_for_, true)) return symbols_.get();
-  const std::string path = elf_path();
-  if (path.empty()) return nullptr;
-  auto loaded = load_symbols(path);
-  if (loaded)
-    symbols_ = std::move(*loaded);
-  else
-    machine_->log().error(base::LogArea::kGeneral, "no names for the backtrace: {}", loaded.error());
-  return symbols_.get();
-}
-
 std::expected<std::shared_ptr<const esp32::Snapshot>, std::string> Session::snapshot() {
   return esp32::Snapshot::take(*machine_,
                                {.program = "Espalier " ESPALIER_VERSION,
                                 .image = image().name,
                                 .lease = connected() ? connected()->guest_lease() : net::GuestLease{}});
-}
-
-std::expected<void, std::string> Session::open_coverage() {
-  if (options_.coverage.empty()) return {};
-  auto symbols = load_symbols(options_.coverage);
-  if (!symbols) return std::unexpected("--coverage: " + symbols.error());
-  auto coverage = debug::Coverage::start(*machine_, std::move(*symbols));
-  if (!coverage)
-    return std::unexpected(fmt::format("--coverage: {} {}", options_.coverage, coverage.error()));
-  auto file = open_report(options_.coverage_file, "coverage");
-  if (!file) return std::unexpected("--coverage-file: " + file.error());
-  coverage_file_ = std::move(*file);
-  coverage_ = std::move(*coverage);
-  return {};
-}
-
-// Before there is a network, which it is to be plugged into.
-std::expected<void, std::string> Session::open_call_trace() {
-  if (options_.call_trace.empty()) return {};
-  auto symbols = load_symbols(options_.call_trace);
-  if (!symbols) return std::unexpected("--call-trace: " + symbols.error());
-  debug::CallTraceOptions options = options_.calls;
-  if (options.filters.empty())
-    for (const net::Publish& publish : options_.publish)
-      options.filters.push_back({.tcp = !publish.udp, .port = publish.guest_port});
-  call_trace_ = std::make_unique<debug::CallTrace>(*machine_, std::move(*symbols), std::move(options),
-                                                   [this](std::string_view text) {
-                                                     call_trace_file_->write(text);
-                                                     call_trace_file_->flush();
-                                                   });
-  return {};
-}
-
-// Last of all, as every file.
-std::expected<void, std::string> Session::open_call_trace_file() {
-  if (!call_trace_) return {};
-  auto file = open_report(options_.call_trace_file, "call trace");
-  if (!file) return std::unexpected("--call-trace-file: " + file.error());
-  call_trace_file_ = std::move(*file);
-  return {};
-}
-
-// A file that is written at the end; what goes wrong then is told.
-std::expected<std::unique_ptr<debug::TraceFile>, std::string> Session::open_report(const std::string& path,
-                                                                                   std::string_view what) {
-  auto file = debug::TraceFile::create(path);
-  if (file)
-    (*file)->on_error([this, what](const std::string& line) {
-      machine_->log().error(base::LogArea::kGeneral, "the {} is not complete: {}", what, line);
-    });
-  return file;
-}
-
-std::string Session::profile_summary() const {
-  constexpr unsigned kFunctions = 15;
-  return profile_ ? profile_->summary(kFunctions) : std::string();
-}
-
-std::expected<void, std::string> Session::start_gdb(const debug::GdbAddress& address) {
-  if (gdb_ && gdb_->where() == base::TcpEnd{.address = address.address, .port = address.port}.name())
-    return {};
-  auto programs = load_programs(options_.demo ? "" : options_.image, options_.elf);
-  if (!programs) return std::unexpected("--elf: " + programs.error());
-  debug::GdbTarget target{.machine = *machine_, .control = *control_, .tasks = {}, .monitor = {}};
-  target.monitor = [this](std::string_view command) { return monitor_->execute(command); };
-  for (const image::ElfFile& program : *programs)
-    if (!target.tasks) target.tasks = debug::FreeRtos::find(program);
-  auto server = debug::GdbServer::create(loop_, std::move(target), address);
-  if (!server) return std::unexpected(server.error());
-  stop_gdb();
-  gdb_ = std::move(*server);
-  return {};
-}
-
-void Session::stop_gdb() {
-  if (gdb_) former_gdbs_.push_back(std::move(gdb_));
-}
-
-std::expected<void, std::string> Session::open_gdb() {
-  if (!options_.gdb) return {};
-  if (auto ok = start_gdb(*options_.gdb); !ok) return ok;
-  const std::string path = program_path(options_.image, options_.elf);
-  if (const std::string warning = exposure_warning(options_.gdb->address, options_.gdb->port, "GDB");
-      !warning.empty())
-    fmt::print(stderr, "espalier: warning: {}\n", warning);
-  fmt::print(stderr, "espalier: xtensa-esp32-elf-gdb {}-ex 'target remote {}'\n",
-             path.empty() ? "" : shell_word(path) + " ", gdb_->where());
-  return {};
 }
 
 std::expected<void, std::string> Session::open() {

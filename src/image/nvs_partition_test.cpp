@@ -340,6 +340,11 @@ TEST(NvsRows, MistakesInCsvNameTheLine) {
   EXPECT_THAT(problem(header + "a,namespace,,\nb,data,u8,1,2\n"), HasSubstr("3: more than four fields"));
   EXPECT_THAT(problem(header + "a,namespace,,\nb,data,string,\"x\n"), HasSubstr("3: a '\"' without its end"));
   EXPECT_THAT(problem(header + ",namespace,,\n"), HasSubstr("2: the key is empty"));
+  // Found by fuzzing: a quoted field may have lines, a message has one.
+  EXPECT_EQ(problem(header + "\"a\nb\",data,u8,1\n"),
+            "2: a?b has no namespace: a row of that type comes first");
+  EXPECT_EQ(nvs_entry({.space = "s", .key = "a\nb", .encoding = "u9"}, "").error().find('\n'),
+            std::string::npos);
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 #include <optional>
 #include <utility>
 
+#include "image/text.h"
+
 namespace espalier::image {
 namespace {
 
@@ -131,7 +133,7 @@ std::expected<NvsEntry, std::string> nvs_entry(const NvsRow& row, std::string_vi
   NvsEntry entry{.space = row.space, .key = row.key};
   if (row.key.empty()) return entry;
   const auto wrong = [&](std::string_view what) {
-    return Wrong(fmt::format("{}.{}: {}", row.space, row.key, what));
+    return Wrong(one_line(fmt::format("{}.{}: {}", row.space, row.key, what)));
   };
   const auto number = std::ranges::find(kNumbers, row.encoding, &std::pair<std::string_view, NvsType>::first);
   if (number != kNumbers.end()) {
@@ -163,7 +165,9 @@ std::expected<std::vector<NvsRow>, std::string> parse_nvs_csv(std::string_view t
   unsigned line = 1;
   while (!text.empty()) {
     const unsigned here = line;
-    const auto wrong = [&](std::string_view what) { return Wrong(fmt::format("{}: {}", here, what)); };
+    const auto wrong = [&](std::string_view what) {
+      return Wrong(one_line(fmt::format("{}: {}", here, what)));
+    };
     const bool comment = text.front() == '#';
     if (comment) {
       text.remove_prefix(std::min(text.size(), text.find('\n')));

@@ -18,4 +18,11 @@ inline std::string printable(ByteView field) {
   return text;
 }
 
+// A message with somebody else's text in it: control characters, line ends among them, as '?'.
+inline std::string one_line(std::string text) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  return text;
+}
+
 }  // namespace espalier::image

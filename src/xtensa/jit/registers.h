@@ -55,17 +55,27 @@ constexpr std::array<WindowEdges, kWindows> window_edges() {
   return edges;
 }
 
+// What is known of the window handlers at VECBASE.
+struct WindowHandlers {
+  bool known = false;
+  std::uint32_t vecbase = 0;  // where they have been looked at
+  std::uint32_t usual = 0;    // as usual_window_handlers() says
+  bool overlap(std::uint32_t address, std::uint64_t end) const;
+};
+
 struct JitRegisters {
   Exit exit = Exit::kContinue;
-  std::int64_t left = 0;             // of the budget, the running block already taken off
-  std::uint32_t* window = nullptr;   // the present window's a0
-  std::uint8_t* memory = nullptr;    // the core's reservation
+  std::int64_t left = 0;                     // of the budget, the running block already taken off
+  std::uint32_t* window = nullptr;           // the present window's a0
+  std::uint8_t* memory = nullptr;            // the core's reservation
+  const std::uint8_t* attributes = nullptr;  // of its pages
   const void* link = nullptr;        // the jump that led out of translated code and could be made to lead on
   const JumpEntry* jumps = nullptr;  // 1 << kJumpBits of them; translations of ordinary code only
   const ReturnLink* returns = nullptr;  // 1 << kReturnBits of them
   Translator* translator = nullptr;
   bool synced = false;        // pc, windows and the budget are in State and the core already
   std::uint8_t fp_ready = 0;  // coprocessor 0 is enabled and the host's FP environment is the guest's
+  WindowHandlers handlers;    // unknown while somebody traces windows: the handlers run then
   // By window, as far apart as windows are in State::ar; three more on both sides for what wraps. Those tell
   // of `started` what the ones that they stand for do, where that is seen: the upper ones from window 13 on,
   // the lower ones up to window 2.

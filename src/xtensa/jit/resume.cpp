@@ -82,7 +82,7 @@ const void* Translator::way_on() {
 
 // Whether the frame of the caller by CALL4, CALL8 or CALL12 is in its window.
 bool Translator::has_frame_below(std::uint32_t windows) {
-  const auto present = static_cast<std::uint32_t>(registers_.window - core_.state_.ar.data()) / 4;
+  const std::uint32_t present = present_window();
   for (std::uint32_t n = 1; n < windows; ++n)
     if (registers_.started(present - n)) return false;
   return registers_.started(present - windows);

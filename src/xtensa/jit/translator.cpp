@@ -49,6 +49,7 @@ Translator::Translator(Core& core, const CodeSource& source, std::unique_ptr<Cod
   source_.literal = [this](std::uint32_t address) { return read_literal(address); };
   registers_ = {};
   registers_.memory = core.memory_.base;
+  registers_.attributes = core.memory_.attributes;
   registers_.jumps = jumps_.data();
   registers_.returns = returns_.data();
   registers_.translator = this;
@@ -97,6 +98,7 @@ bool Translator::enter(bool make) {
 
 void Translator::load_windows() {
   State& state = core_.state_;
+  if (traces_windows()) registers_.handlers = {};
   registers_.window = &state.ar[4 * state.windowbase];
   if (state.windowstart != windowstart_) {
     windowstart_ = state.windowstart;
@@ -109,7 +111,7 @@ void Translator::load_windows() {
 void Translator::sync(std::uint32_t pc, std::uint32_t unexecuted) {
   State& state = core_.state_;
   state.pc = pc;
-  state.windowbase = static_cast<std::uint32_t>(registers_.window - state.ar.data()) / 4;
+  state.windowbase = present_window();
   windowstart_ = 0;
   for (std::uint32_t window = 0; window < kWindows; ++window)
     windowstart_ |= registers_.link_of(window).started << window;
@@ -151,7 +153,7 @@ bool Translator::slow_path(SlowFrame& frame, const std::uint8_t* return_address)
     home(reg) = reg < kFirstFr ? static_cast<std::uint32_t>(frame.gpr[place]) : frame.fr[place];
   }
   // The window that the function would have opened.
-  const std::uint32_t opened = static_cast<std::uint32_t>(window - state.ar.data()) / 4 + site.window;
+  const std::uint32_t opened = present_window() + site.window;
   if (site.window != 0) {
     registers_.window = window + 4 * site.window;
     registers_.set_started(opened, true);
@@ -386,7 +388,7 @@ void Translator::forget_ways() {
 bool Translator::invalidate(std::uint32_t address, std::uint32_t size) {
   hopeless_.clear();
   const std::uint64_t end = std::uint64_t{address} + size;
-  if (handlers_.overlap(address, end)) handlers_ = {};
+  if (registers_.handlers.overlap(address, end)) registers_.handlers = {};
   if (size == 0 || pages_.empty()) return false;
   bool any = false;
   const auto in_page = [&](std::vector<Translation*>& list) {
@@ -419,8 +421,9 @@ void Translator::invalidate_all() {
 bool Translator::has_code(std::uint32_t address, std::uint32_t size) const {
   if (size == 0) return false;
   const std::uint32_t last = (address + (size - 1)) >> kPageBits;
-  if (handlers_.usual != 0 &&
-      handlers_.overlap(address >> kPageBits << kPageBits, (std::uint64_t{last} + 1) << kPageBits))
+  const WindowHandlers& handlers = registers_.handlers;
+  if (handlers.usual != 0 &&
+      handlers.overlap(address >> kPageBits << kPageBits, (std::uint64_t{last} + 1) << kPageBits))
     return true;
   for (std::uint32_t page = address >> kPageBits; page <= last; ++page) {
     const auto found = pages_.find(page);
@@ -442,7 +445,7 @@ void Translator::flush() {
   stale_.clear();
   hopeless_.clear();
   landings_.clear();
-  handlers_ = {};
+  registers_.handlers = {};
   forget_ways();
   arena_->reset_to(code_begin_);
 }

@@ -105,6 +105,7 @@ class Translator {
 
   // --- For the backend and its slow paths.
   Core& core() { return core_; }
+  const std::uint32_t& attention() const { return core_.attention_; }
   // Whether it may be called without a look at the address.
   bool is_native(std::uint32_t pc) const { return source_.is_native(pc) && !source_.is_breakpoint(pc); }
   // Whether the host can do the access as things are now.
@@ -147,7 +148,12 @@ class Translator {
   bool reroute(std::uint8_t* host);
   const void* find_landing(std::uint32_t a0);
   const void* way_on();
+  // The number of the window that translated code is in.
+  std::uint32_t present_window() const {
+    return static_cast<std::uint32_t>(registers_.window - core_.state_.ar.data()) / 4;
+  }
   bool has_frame_below(std::uint32_t windows);
+  bool traces_windows() const;
   bool takes_window_step(unsigned handler);
   void look_at_window_handlers();
   bool are_plain(std::uint32_t address, std::uint32_t size, std::uint8_t needed) const;
@@ -178,15 +184,7 @@ class Translator {
   base::ZeroArray<JumpEntry> jumps_;
   base::ZeroArray<ReturnLink> returns_;
   std::unordered_map<std::uint32_t, const void*> landings_;  // of all translations
-  // What is known of the handlers at VECBASE.
-  struct WindowHandlers {
-    bool known = false;
-    std::uint32_t vecbase = 0;
-    unsigned usual = 0;  // as usual_window_handlers() says
-    bool overlap(std::uint32_t address, std::uint64_t end) const;
-  };
-  WindowHandlers handlers_;
-  std::vector<std::unique_ptr<Translation>> translations_;  // by address in the arena
+  std::vector<std::unique_ptr<Translation>> translations_;   // by address in the arena
   std::unordered_map<std::uint64_t, const void*> entries_;
   // What has been looked for: some of them, quickly found, and what is not among them (null).
   struct Found {

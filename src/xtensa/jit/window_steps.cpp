@@ -1,7 +1,7 @@
 // Window overflow and underflow where the guest's handlers are the usual ones: the exception, its handler and
 // the return from it in one step. Everything is then as the handler would have left it, the count of
 // instructions included. Where it cannot be (a budget that ends within, a stack that is not plain memory,
-// other handlers) the exception is raised.
+// other handlers) the exception is raised. What is most common a backend may do by itself.
 #include <cstring>
 
 #include "xtensa/interpreter.h"
@@ -37,28 +37,33 @@ std::uint32_t load_word(const std::uint8_t* at) {
 
 }  // namespace
 
+// Who wants to know of windows and their handlers gets to see them.
+bool Translator::traces_windows() const {
+  return core_.traces(base::TraceEvent::cpu_window) || core_.traces(base::TraceEvent::cpu_window_return);
+}
+
 // Whether nothing but the handler would come now, and it is the usual one.
 bool Translator::takes_window_step(unsigned handler) {
   const State& state = core_.state_;
   if (core_.attention_ != 0) return false;
-  // Who wants to know of windows and their handlers gets to see them.
-  if (core_.traces(base::TraceEvent::cpu_window) || core_.traces(base::TraceEvent::cpu_window_return))
-    return false;
+  if (traces_windows()) return false;
   if ((state.interrupt & (state.intenable | kNmiLine)) != 0 && core_.interrupt_ready()) return false;
-  if (!handlers_.known || handlers_.vecbase != state.vecbase) look_at_window_handlers();
-  return (handlers_.usual >> handler & 1) != 0;
+  const WindowHandlers& handlers = registers_.handlers;
+  if (!handlers.known || handlers.vecbase != state.vecbase) look_at_window_handlers();
+  return (handlers.usual >> handler & 1) != 0;
 }
 
 void Translator::look_at_window_handlers() {
-  handlers_ = {.known = true, .vecbase = core_.state_.vecbase, .usual = 0};
-  handlers_.usual = usual_window_handlers(source_, handlers_.vecbase);
+  WindowHandlers& handlers = registers_.handlers;
+  handlers = {.known = true, .vecbase = core_.state_.vecbase, .usual = 0};
+  handlers.usual = usual_window_handlers(source_, handlers.vecbase);
   for (unsigned handler = 0; handler < kWindowHandlers; ++handler)
-    if ((handlers_.usual >> handler & 1) != 0)
-      core_.environment_.code_decoded(core_, handlers_.vecbase + handler * kWindowHandlerDistance,
+    if ((handlers.usual >> handler & 1) != 0)
+      core_.environment_.code_decoded(core_, handlers.vecbase + handler * kWindowHandlerDistance,
                                       window_handler_size(handler));
 }
 
-bool Translator::WindowHandlers::overlap(std::uint32_t address, std::uint64_t end) const {
+bool WindowHandlers::overlap(std::uint32_t address, std::uint64_t end) const {
   const std::uint64_t all = std::uint64_t{kWindowHandlers} * kWindowHandlerDistance;
   return known && address < vecbase + all && vecbase < end;
 }
@@ -73,7 +78,7 @@ bool Translator::are_plain(std::uint32_t address, std::uint32_t size, std::uint8
 
 bool Translator::spill_window(std::uint32_t pc) {
   State& state = core_.state_;
-  const auto present = static_cast<std::uint32_t>(registers_.window - state.ar.data()) / 4;
+  const std::uint32_t present = present_window();
   // How far above the present window the frame is, and how many windows it has.
   std::uint32_t above = 1;
   while (!registers_.started(present + above)) ++above;
@@ -115,7 +120,7 @@ bool Translator::spill_window(std::uint32_t pc) {
 bool Translator::reload_window(std::uint32_t pc) {
   State& state = core_.state_;
   const std::uint32_t* const window = registers_.window;
-  const auto present = static_cast<std::uint32_t>(window - state.ar.data()) / 4;
+  const std::uint32_t present = present_window();
   const std::uint32_t windows = window[0] >> 30;
   if (windows == 0) return false;
   for (std::uint32_t n = 1; n <= 3; ++n)

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/trace.h"
 #include "xtensa/testing/test_machine.h"
 #include "xtensa/testing/vectors.h"
 
@@ -235,6 +236,23 @@ TEST_F(WindowSteps, UnalignedStackPointer) {
   EXPECT_EQ(steps(), 0u);
 }
 
+// Save areas begin in plain memory and end in a page that is to be asked for.
+TEST_F(WindowSteps, SaveAreasThatReachIntoAnotherPage) {
+  constexpr std::uint32_t kPage = 0x1000, kFrame = 2 * kPage, kFrames = 30, kTop = kData + kFrames * kFrame;
+  for (std::uint32_t page = kData; page <= kTop; page += kFrame)
+    on_both([page](TestMachine& machine) { machine.set_attributes(page, kPage, 0); });
+  for (std::uint32_t reach = 4; reach < 16; reach += 4) {
+    load(replaced(recursion(2), "entry a1, 64", fmt::format("entry a1, {}", kFrame)), 0, kTop + reach);
+    on_both([reach](TestMachine& machine) { machine.write32(kTop + reach - 12, kTop + 0x100); });
+    run(20'000);
+    EXPECT_EQ(steps(), 0u);
+    for (std::uint32_t page = kData + kFrame; page < kTop; page += kFrame)
+      for (std::uint32_t at = page - 12; at < page + 16; at += 4)
+        ASSERT_EQ(interpreted_.read32(at), translated_.read32(at)) << fmt::format("{:#x}", at);
+    if (HasFatalFailure()) return;
+  }
+}
+
 TEST_F(WindowSteps, InterruptsThatAreMaskedAndInterruptsThatAreNot) {
   constexpr std::uint32_t kSoftware = 1u << 7;
   write_vectors("user: j user", R"(
@@ -322,6 +340,29 @@ TEST_F(WindowSteps, VecbaseMoves) {
   on_both([](TestMachine& machine) { machine.core().write_special(Sr::VECBASE, kVectors); });
   run(10'000);
   EXPECT_GT(steps(), before);
+}
+
+TEST_F(WindowSteps, HandlersRunWhileWindowsAreTraced) {
+  for (const char* const event : {"cpu_window", "cpu_window_return"}) {
+    base::Tracer tracer;
+    on_both([&](TestMachine& machine) { machine.core().set_tracer(&tracer); });
+    std::uint64_t seen = 0;
+    tracer.set_sink([&seen](const base::TraceRecord&) { ++seen; });
+    load(recursion(2));
+    std::uint64_t before = steps();
+    run(5'000);
+    EXPECT_GT(steps(), before + 20);
+    EXPECT_EQ(seen, 0u);
+    ASSERT_TRUE(tracer.enable(event, true));
+    before = steps();
+    run(5'000);
+    EXPECT_EQ(steps(), before);
+    EXPECT_GT(seen, 40u);
+    ASSERT_TRUE(tracer.enable(event, false));
+    run(5'000);
+    EXPECT_GT(steps(), before + 20);
+    on_both([](TestMachine& machine) { machine.core().set_tracer(nullptr); });
+  }
 }
 
 // A debugger's breakpoint in a handler has to be met.

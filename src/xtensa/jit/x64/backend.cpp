@@ -39,8 +39,11 @@ class X64Backend final : public Backend {
  public:
   explicit X64Backend(Translator& translator) : translator_(translator) {
     const auto& core = translator.core();
-    layout_.jit = static_cast<std::int32_t>(reinterpret_cast<const std::byte*>(&translator.registers()) -
-                                            reinterpret_cast<const std::byte*>(&core.state()));
+    const auto distance = [&core](const void* at) {
+      return static_cast<std::int32_t>(static_cast<const std::byte*>(at) -
+                                       reinterpret_cast<const std::byte*>(&core.state()));
+    };
+    layout_ = {.jit = distance(&translator.registers()), .attention = distance(&translator.attention())};
     const auto& cpu = CpuInfo::host().features().x86();
     features_.bmi2 = cpu.hasBMI2();
     features_.sse41 = cpu.hasSSE4_1();
@@ -171,8 +174,11 @@ class X64Backend final : public Backend {
     as.jmp(x86::rax);
 
     // What r12 and r15 have held is in memory.
-    const auto window_thunk = [&](bool (*step)(Translator*, std::uint32_t), Resume otherwise) {
-      const Label label = here(), raise = as.newLabel();
+    const auto window_thunk = [&](auto emit_step, bool (*step)(Translator*, std::uint32_t),
+                                  Resume otherwise) {
+      const Label label = here(), unusual = as.newLabel(), raise = as.newLabel();
+      emit_step(as, layout_, translator_, unusual);
+      as.bind(unusual);
       save_own();
       as.mov(x86::r12, x86::rcx);
       as.mov(x86::r15d, x86::edx);
@@ -189,8 +195,8 @@ class X64Backend final : public Backend {
       as.jmp(resume_thunk);
       return label;
     };
-    const Label spill_thunk = window_thunk(&spill_window, Resume::kWindowOverflow);
-    const Label reload_thunk = window_thunk(&reload_window, Resume::kReturn);
+    const Label spill_thunk = window_thunk(x64::emit_spill_step, &spill_window, Resume::kWindowOverflow);
+    const Label reload_thunk = window_thunk(x64::emit_reload_step, &reload_window, Resume::kReturn);
 
     const Label find_return = here();
     as.mov(x86::ecx, x86::eax);

@@ -55,11 +55,18 @@ struct HostFeatures {
 
 // Offsets from rbp.
 struct Layout {
-  std::int32_t jit = 0;  // of JitRegisters
+  std::int32_t jit = 0;        // of JitRegisters
+  std::int32_t attention = 0;  // of Translator::attention()
 };
 
 // The code of Thunks::rotate.
 void emit_rotate_thunk(asmjit::x86::Assembler& as, Layout layout);
+// How Thunks::spill_window and reload_window begin: the usual is done; what is not goes to `otherwise` with
+// rcx and edx as they were.
+void emit_spill_step(asmjit::x86::Assembler& as, Layout layout, const Translator& translator,
+                     asmjit::Label otherwise);
+void emit_reload_step(asmjit::x86::Assembler& as, Layout layout, const Translator& translator,
+                      asmjit::Label otherwise);
 
 namespace Inst = asmjit::x86::Inst;
 

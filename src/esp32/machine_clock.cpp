@@ -42,6 +42,9 @@ std::uint64_t MachineClock::plain_host_ns() const {
 Ticks MachineClock::now() {
   if (mode_ == ClockMode::kWarp)
     return running_ ? time_ + (running_->instructions() - instructions_) * ticks_per_cycle_ : time_;
+  // A device asks several times for each access of its registers.
+  if (running_ && std::exchange(asked_at_, running_->instructions()) == running_->instructions())
+    return time_;
   Ticks time = base::ticks_from_ns(host_ns() - host_origin_ns_);
   held_back_ = time > limit_;
   if (time >= limit_) {
@@ -53,6 +56,7 @@ Ticks MachineClock::now() {
 
 void MachineClock::begin_run(xtensa::Core& core, Ticks start) {
   running_ = &core;
+  asked_at_ = kNotAsked;
   if (mode_ == ClockMode::kRealtime) return;
   instructions_ = core.instructions();
   time_ = start;

@@ -30,7 +30,7 @@ class MachineClock final : public base::TimeSource {
   ClockMode mode() const { return mode_; }
 
   // In warp, the time of the core that runs just now; in realtime, the host's, up to the limit: who reads
-  // that is stopped before its next instruction. Never goes back.
+  // that is stopped before its next instruction. Never goes back, and stands still within an instruction.
   base::Ticks now() override;
 
   // `core` begins to run, in warp at `start`, where now() follows its instructions until end_run().
@@ -85,6 +85,8 @@ class MachineClock final : public base::TimeSource {
   bool held_back_ = false;
   xtensa::Core* running_ = nullptr;
   std::uint64_t instructions_ = 0;
+  static constexpr std::uint64_t kNotAsked = ~std::uint64_t{0};
+  std::uint64_t asked_at_ = kNotAsked;  // realtime: the running core's instructions when time_ was given
   std::uint32_t hz_ = 40'000'000;
   base::Ticks ticks_per_cycle_ = 12;
   base::Ticks cycle_origin_ = 0;  // when cycles() was cycle_base_

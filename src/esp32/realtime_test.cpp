@@ -72,10 +72,12 @@ match:   add a3, a3, a4
 
 class RealtimeTest : public testing::Test {
  protected:
-  void SetUp() override {
+  void SetUp() override { start(kTicker); }
+  // Boots a program and runs it until it has counted.
+  void start(std::string_view program) {
     MachineOptions options;
     options.rom = rom();
-    options.flash = testing_support::flash_with(kTicker);
+    options.flash = testing_support::flash_with(program);
     options.clock = ClockMode::kRealtime;
     options.host_clock = host_clock();
     machine_ = Machine::create(options).value();
@@ -87,7 +89,7 @@ class RealtimeTest : public testing::Test {
     return shared;
   }
   MachineClock::HostClock host_clock() {
-    return [this] { return host_ns_ += look_ns_; };
+    return [this] { return ++looks_, host_ns_ += look_ns_; };
   }
   // A round of the machine, which takes the host some time.
   void round() {
@@ -109,6 +111,7 @@ class RealtimeTest : public testing::Test {
   }
 
   std::uint64_t host_ns_ = 1'000'000'000;
+  std::uint64_t looks_ = 0;     // at the host's clock
   std::uint64_t look_ns_ = 50;  // that a look at the host's clock takes
   std::unique_ptr<Machine> machine_;
 };
@@ -145,6 +148,32 @@ TEST_F(RealtimeTest, AHostThatStandsStillForSecondsFiresNoWatchdog) {
   EXPECT_LT(host_ns_ - host, 3'000'000'000u) << "the guest's clock has caught up";
   expect_in_step();
   EXPECT_GE(word(kTicks) - ticks, 194u);
+}
+
+// Devices ask for the time whenever they come to need it.
+TEST_F(RealtimeTest, TheHostsClockIsAskedOnceForAnAccess) {
+  constexpr std::uint32_t kAccesses = 1000;
+  start(R"(
+         j start
+         .align 4
+uart:    .word 0x3ff40000
+ram:     .word 0x3ffb0000
+start:   entry a1, 32
+         l32r a8, uart
+         l32r a11, ram
+         movi a6, 0
+again:   s32i a6, a8, 0            # UART_FIFO_REG
+         addi a6, a6, 1
+         s32i a6, a11, 0
+         j again
+)");
+  const std::uint32_t before = word(kTicks);
+  const std::uint64_t looks = looks_;
+  std::uint64_t rounds = 0;
+  for (; word(kTicks) - before < kAccesses; ++rounds) round();
+  EXPECT_GE(looks_ - looks, std::uint64_t{word(kTicks) - before});
+  EXPECT_LE(looks_ - looks, (word(kTicks) - before) + 20 * rounds);
+  EXPECT_LT(20 * rounds, kAccesses);
 }
 
 // The tick of a core was due within the time that a busy host took to load it, and was lost for all of

@@ -274,10 +274,10 @@ Translation* Translator::translation_at(const std::uint8_t* host) {
 
 const void* Translator::find(std::uint32_t pc, Mode mode) {
   const std::uint64_t wanted = key(pc, mode);
-  Found& quick = found_[(pc ^ pc >> 9) % found_.size()];
-  if (quick.key == wanted) return quick.host;
+  Found& quick = found_at(wanted);
+  if (quick.tag == (wanted | kFoundMark)) return quick.host;
   const auto found = entries_.find(wanted);
-  quick = {wanted, found == entries_.end() ? nullptr : found->second};
+  quick = {wanted | kFoundMark, found == entries_.end() ? nullptr : found->second};
   return quick.host;
 }
 
@@ -331,6 +331,7 @@ const void* Translator::translate(std::uint32_t pc, Mode mode) {
   for (const std::uint32_t address : literals_) translation->ranges.emplace_back(address, address + 4);
   for (const Translation::Entry& entry : translation->entries) {
     const std::uint64_t at = key(entry.pc, mode);
+    found_at(at) = {};
     // What has been translated as part of something else stays as it is, but for where this one begins.
     if (entry.pc == pc) {
       entries_[at] = entry.host;
@@ -343,7 +344,6 @@ const void* Translator::translate(std::uint32_t pc, Mode mode) {
     }
   }
   for (const auto& [a0, host] : translation->landings) landings_.emplace(a0, host);
-  found_.fill({});
   Translation* const made = translation.get();
   translations_.push_back(std::move(translation));
   std::unordered_set<std::uint32_t> pages;
@@ -376,7 +376,7 @@ void Translator::kill(Translation& translation) {
 
 // Of returns and indirect jumps.
 void Translator::forget_ways() {
-  found_.fill({});
+  found_.clear();
   jumps_.clear();
   jumps_[0] = {.host = backend_->jump_miss()};
   for (ReturnLink& link : registers_.links) link.a0 = 0, link.host = backend_->return_miss();

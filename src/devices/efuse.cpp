@@ -123,7 +123,7 @@ void Efuse::set_fuses(const EfuseValues& fuses) {
 
 void Efuse::reset(ResetKind) {
   done_.cancel();
-  command_ = interrupt_raw_ = interrupt_enabled_ = 0;
+  command_ = unseen_ = interrupt_raw_ = interrupt_enabled_ = 0;
   to_burn_ = {};
   registers_.clear();
   for (const auto& [offset, value] : kResetValues) registers_.set(offset, value);
@@ -134,7 +134,8 @@ void Efuse::reset(ResetKind) {
 void Efuse::archive(base::Archive& ar) {
   ar.section("efuse");
   base::Ticks deadline = done_.deadline();
-  ar(fuses_, shown_, to_burn_, command_, interrupt_raw_, interrupt_enabled_, decode_warnings_, deadline);
+  ar(fuses_, shown_, to_burn_, command_, unseen_, interrupt_raw_, interrupt_enabled_, decode_warnings_,
+     deadline);
   registers_.archive(ar);
   if (ar.is_saving()) return;
   done_.cancel();
@@ -149,7 +150,7 @@ std::uint32_t Efuse::peek(std::uint32_t offset) {
     case EFUSE_STATUS_REG:
       return 0;
     case EFUSE_CMD_REG:
-      return command_;
+      return command_ | unseen_;
     case EFUSE_INT_RAW_REG:
       return interrupt_raw_;
     case EFUSE_INT_ST_REG:
@@ -167,7 +168,9 @@ std::uint32_t Efuse::peek(std::uint32_t offset) {
 
 std::uint32_t Efuse::read(std::uint32_t offset) {
   if (offset > EFUSE_DEC_STATUS_REG && offset != EFUSE_DATE_REG) return registers_.read(offset);
-  return peek(offset);
+  const std::uint32_t value = peek(offset);
+  if (offset == EFUSE_CMD_REG) unseen_ = 0;
+  return value;
 }
 
 void Efuse::write(std::uint32_t offset, std::uint32_t value) {
@@ -206,10 +209,10 @@ void Efuse::start(std::uint32_t command) {
   if (command_ != 0) return;
   const std::uint32_t code = registers_.get(EFUSE_CONF_REG) & 0xffff;
   if ((command & EFUSE_READ_CMD) && code == EFUSE_READ_OP_CODE) {
-    command_ = EFUSE_READ_CMD;
+    command_ = unseen_ = EFUSE_READ_CMD;
     done_.arm(events_.now() + kReadTime);
   } else if ((command & EFUSE_PGM_CMD) && code == EFUSE_WRITE_OP_CODE) {
-    command_ = EFUSE_PGM_CMD;
+    command_ = unseen_ = EFUSE_PGM_CMD;
     done_.arm(events_.now() + kProgramTime);
   }
 }

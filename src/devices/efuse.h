@@ -16,7 +16,9 @@ namespace espalier::devices {
 // the last read command or reset, with what EFUSE_RD_DIS hides as zeros and, under the 3/4 coding scheme,
 // blocks 1 to 3 decoded. A program command burns ones only, nothing that EFUSE_WR_DIS protects, and clears
 // the write registers. Either command needs its code in EFUSE_CONF_REG and takes its time, during which
-// EFUSE_CMD_REG tells it runs.
+// EFUSE_CMD_REG tells it runs: at its first look at least. Nothing is as quick as the read behind the
+// command, but in realtime a busy host may come to that late, and the mask ROM resets the chip if it does not
+// find the command running.
 class Efuse : public Device {
  public:
   static constexpr std::uint32_t kSize = 0x200;
@@ -53,6 +55,7 @@ class Efuse : public Device {
   EfuseValues to_burn_{};   // the write registers
   RegisterFile registers_;  // clock, configuration and what nobody knows
   std::uint32_t command_ = 0;
+  std::uint32_t unseen_ = 0;  // the last command, as long as nobody has looked
   std::uint32_t interrupt_raw_ = 0;
   std::uint32_t interrupt_enabled_ = 0;
   std::uint32_t decode_warnings_ = 0;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/archive.h"
+#include "esp32/shared_pages.h"
 #include "xtensa/core.h"
 #include "xtensa/memory_view.h"
 
@@ -34,25 +35,6 @@ inline constexpr std::uint32_t kIromBase = 0x400c2000, kIromEnd = 0x40c00000;  /
 inline constexpr std::uint32_t kRtcSlow = 0x50000000, kRtcSlowSize = 8 * kKiB;
 inline constexpr std::uint32_t kAhbPeripheralBase = 0x60000000, kAhbPeripheralSize = 0x40000;
 inline constexpr std::uint32_t kAhbPeripheralOffset = 0x3ff40000;  // its registers' home
-
-// An anonymous file of memory that several mappings (aliases, cores, machines) show.
-class SharedPages {
- public:
-  explicit SharedPages(const char* name, std::size_t size);
-  ~SharedPages();
-  SharedPages(const SharedPages&) = delete;
-  SharedPages& operator=(const SharedPages&) = delete;
-
-  int fd() const { return fd_; }
-  std::size_t size() const { return size_; }
-  std::uint8_t* data() { return data_; }
-  const std::uint8_t* data() const { return data_; }
-
- private:
-  int fd_;
-  std::size_t size_;
-  std::uint8_t* data_;
-};
 
 // The mask ROM's contents as both cores see them on the instruction bus, and on the data bus.
 struct RomPages {

@@ -3,16 +3,15 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <slirp/libslirp.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
-#include <bit>
-#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
-#include <mutex>
+#include <utility>
+
+#include "net/slirp_inside.h"
 
 namespace espalier::net {
 
@@ -68,42 +67,7 @@ int to_slirp(std::uint32_t events) {
   return bits;
 }
 
-// While set, frames from the guest wait: libslirp must not be entered from its own callbacks.
-// One at a time in the whole process, as libslirp 4.7.0 wants it: `curtime` and the cache of get_dns_addr()
-// are static variables, slirp_new() and slirp_cleanup() change a list of all instances.
-class Inside {
- public:
-  explicit Inside(bool& flag) : flag_(flag) { flag_ = true; }
-  ~Inside() { flag_ = false; }
-  Inside(const Inside&) = delete;
-  Inside& operator=(const Inside&) = delete;
-
- private:
-  static std::mutex& process() {
-    static std::mutex mutex;
-    return mutex;
-  }
-  const std::lock_guard<std::mutex> turn_{process()};
-  bool& flag_;
-};
-
 }  // namespace
-
-void SlirpOptions::adopt(const GuestLease& lease) {
-  const auto text = [](std::uint32_t address) {
-    const in_addr network_order{.s_addr = htonl(address)};
-    std::array<char, INET_ADDRSTRLEN> room{};
-    return std::string(inet_ntop(AF_INET, &network_order, room.data(), room.size()));
-  };
-  const SlirpOptions usual;
-  if (!lease || network != usual.network || host != usual.host || dns != usual.dns || guest != usual.guest)
-    return;
-  network = text(lease.address & lease.mask);
-  prefix_length = static_cast<unsigned>(std::popcount(lease.mask));
-  host = text(lease.gateway);
-  dns = text(lease.dns);
-  guest = text(lease.address);
-}
 
 struct SlirpNetwork::SlirpTimer {
   SlirpTimer(SlirpNetwork& owner, SlirpTimerId which, void* argument)
@@ -202,36 +166,10 @@ SlirpNetwork::~SlirpNetwork() {
 std::expected<std::unique_ptr<SlirpNetwork>, std::string> SlirpNetwork::create(EventLoop& loop,
                                                                                const base::Logger& log,
                                                                                const SlirpOptions& options) {
-  const auto wrong = [](std::string_view what) {
-    return std::unexpected(fmt::format("user network: {}", what));
-  };
-  in_addr network{};
-  in_addr address{};
-  if (inet_pton(AF_INET, options.network.c_str(), &network) != 1) {
-    return wrong(fmt::format("\"{}\" is not an IPv4 network", options.network));
-  }
-  if (options.prefix_length < 8 || options.prefix_length > 30) {
-    return wrong(fmt::format("a prefix length of {} leaves no room (8 to 30)", options.prefix_length));
-  }
-  const std::uint32_t mask = htonl(~0u << (32 - options.prefix_length));
-  if (network.s_addr & ~mask) {
-    return wrong(fmt::format("{}/{} has bits set beyond its prefix", options.network, options.prefix_length));
-  }
-  for (const std::string* text : {&options.host, &options.dns, &options.guest}) {
-    if (inet_pton(AF_INET, text->c_str(), &address) != 1)
-      return wrong(fmt::format("\"{}\" is not an IPv4 address", *text));
-    if ((address.s_addr & mask) != network.s_addr || (address.s_addr & ~mask) == 0 ||
-        (address.s_addr | mask) == ~0u) {
-      return wrong(
-          fmt::format("{} is no host's address in {}/{}", *text, options.network, options.prefix_length));
-    }
-  }
-  if (options.host == options.dns || options.host == options.guest || options.dns == options.guest) {
-    return wrong("host, name server and guest need different addresses");
-  }
-  if (options.hostname.size() > 32) return wrong("the guest's host name is longer than 32 characters");
+  if (const auto fine = options.check(); !fine)
+    return std::unexpected(fmt::format("user network: {}", fine.error()));
   std::unique_ptr<SlirpNetwork> made(new SlirpNetwork(loop, log));
-  if (!made->start(options)) return wrong("libslirp did not start");
+  if (!made->start(options)) return std::unexpected("user network: libslirp did not start");
   return made;
 }
 
@@ -462,12 +400,6 @@ void SlirpNetwork::note_guest(Frame frame) {
 
 // ---- The host's sockets ----
 
-bool SlirpNetwork::held_back(int fd) const {
-  if (guest_known_) return false;
-  const auto at = std::ranges::find(published_, fd, &Published::fd);
-  return at != published_.end() && at->asked.guest_address.empty();
-}
-
 void SlirpNetwork::fill() {
   entries_.clear();
   std::uint32_t timeout = UINT32_MAX;
@@ -542,84 +474,6 @@ void SlirpNetwork::run_timers() {
   last_timers_ns_ = EventLoop::now_ns();
   slirp_pollfds_poll(slirp_, 1, Callbacks::get_revents, this);  // 1: leave the sockets alone
   changed();
-}
-
-// ---- Published ports ----
-
-// Returns the listening descriptor, or errno.
-std::expected<int, int> SlirpNetwork::forward(const Publish& publish) {
-  sockaddr_storage host{};
-  socklen_t size = 0;
-  if (!host_sockaddr(publish, host, size)) return std::unexpected(EINVAL);
-  sockaddr_in guest{};
-  guest.sin_family = AF_INET;
-  guest.sin_port = htons(publish.guest_port);
-  guest.sin_addr.s_addr = guest_address_;
-  if (!publish.guest_address.empty() &&
-      inet_pton(AF_INET, publish.guest_address.c_str(), &guest.sin_addr) != 1)
-    return std::unexpected(EINVAL);
-  const Inside inside(in_slirp_);
-  fill();
-  const std::vector<PollEntry> before = entries_;
-  if (slirp_add_hostxfwd(slirp_, reinterpret_cast<const sockaddr*>(&host), size,
-                         reinterpret_cast<const sockaddr*>(&guest), sizeof guest,
-                         publish.udp ? SLIRP_HOSTFWD_UDP : 0) != 0) {
-    return std::unexpected(errno);
-  }
-  changed();
-  fill();
-  for (const PollEntry& entry : entries_) {
-    if (std::ranges::any_of(before, [&](const PollEntry& e) { return e.fd == entry.fd; })) continue;
-    // libslirp listens with a backlog of 1: of several connections that arrive at once, most would be dropped
-    // and come again a second later.
-    if (!publish.udp) listen(entry.fd, SOMAXCONN);
-    return entry.fd;
-  }
-  return std::unexpected(EINVAL);
-}
-
-std::expected<std::uint16_t, std::string> SlirpNetwork::publish(const Publish& publish) {
-  Publish inner = publish;
-  if (publish.is_ipv6()) {
-    inner.address = "127.0.0.1";
-    inner.host_port = 0;
-  }
-  const auto fd = forward(inner);
-  if (!fd) return std::unexpected(bind_error(inner, fd.error()));
-  Published made{.asked = publish, .fd = *fd, .bound = {}, .relay = nullptr};
-  socklen_t size = sizeof made.bound;
-  getsockname(*fd, reinterpret_cast<sockaddr*>(&made.bound), &size);
-  std::uint16_t port = ntohs(made.bound.sin_port);
-  if (publish.is_ipv6()) {
-    auto relay = Relay::create(loop_, publish, port);
-    if (!relay) {
-      stop_forwarding(made);
-      return std::unexpected(relay.error());
-    }
-    made.relay = std::move(*relay);
-    port = made.relay->port();
-  }
-  made.asked.host_port = port;
-  published_.push_back(std::move(made));
-  return port;
-}
-
-void SlirpNetwork::stop_forwarding(const Published& published) {
-  const Inside inside(in_slirp_);
-  slirp_remove_hostxfwd(slirp_, reinterpret_cast<const sockaddr*>(&published.bound), sizeof published.bound,
-                        published.asked.udp ? SLIRP_HOSTFWD_UDP : 0);
-  changed();
-}
-
-bool SlirpNetwork::unpublish(const Publish& host) {
-  const auto at = std::ranges::find_if(published_, [&](const Published& p) {
-    return p.asked.host_port == host.host_port && p.asked.udp == host.udp && p.asked.address == host.address;
-  });
-  if (at == published_.end()) return false;
-  at->relay.reset();
-  stop_forwarding(*at);
-  published_.erase(at);
-  return true;
 }
 
 std::string SlirpNetwork::connections() const {

@@ -18,29 +18,12 @@
 #include "net/network.h"
 #include "net/publish.h"
 #include "net/relay.h"
+#include "net/slirp_options.h"
 #include "net/syn_repeater.h"
 
 struct Slirp;
 
 namespace espalier::net {
-
-struct SlirpOptions {
-  // The guest reaches nothing but the virtual network itself, and nothing reaches it but published ports.
-  bool restricted = false;
-  bool ipv6 = true;
-  // The virtual network, IPv4: its address and prefix length, the host's and the name server's address in it,
-  // and the address that DHCP gives to the guest, to which published ports lead.
-  std::string network = "10.0.2.0";
-  unsigned prefix_length = 24;
-  std::string host = "10.0.2.2";
-  std::string dns = "10.0.2.3";
-  std::string guest = "10.0.2.15";
-  // The name that DHCP gives to the guest; empty for none.
-  std::string hostname;
-
-  // Has all that belongs to a lease as that says, unless it has been chosen already.
-  void adopt(const GuestLease& lease);
-};
 
 // A guest's view of the world: DHCP, ARP, a name server at .3 (the host's), the host itself at .2, everything
 // else through the host's own sockets; in IPv6 fec0::/64 with router advertisements. Frames for a guest that

@@ -27,10 +27,10 @@ struct ReturnLink {
 };
 
 // Whether to move by so many windows changes where registers are: rotating them then is more than an
-// addition.
+// addition, and what `rotate` points to does it.
 struct WindowEdges {
   std::array<std::uint8_t, 4> up{}, down{};
-  std::array<std::uint8_t, 8> unused{};
+  const void* rotate = nullptr;  // the backend's
 };
 
 // Where indirect jumps go, by a hash of the guest address.

@@ -1,6 +1,7 @@
 // The code that all regions share, and how code is put into the arena and patched there.
 #include <asmjit/x86.h>
 
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -207,8 +208,11 @@ class X64Backend final : public Backend {
     as.jne(return_miss);
     as.jmp(x86::qword_ptr(x86::rcx, offsetof(ReturnLink, host)));
 
-    const Label rotate_thunk = here();
-    x64::emit_rotate_thunk(as, layout_);
+    std::array<Label, kWindows> rotations;
+    for (unsigned window = 0; window < kWindows; ++window) {
+      rotations[window] = here();
+      x64::emit_rotation(as, layout_, window);
+    }
 
     // An FpOperation has no need of the guest's registers, but does not keep them.
     const Label fp = here();
@@ -246,8 +250,9 @@ class X64Backend final : public Backend {
                .spill_window = at(spill_thunk),
                .reload_window = at(reload_thunk),
                .jump_miss = at(jump_miss),
-               .fp = at(fp),
-               .rotate = at(rotate_thunk)};
+               .fp = at(fp)};
+    for (unsigned window = 0; window < kWindows; ++window)
+      translator_.registers().edges[window].rotate = at(rotations[window]);
     return true;
   }
 
@@ -284,7 +289,7 @@ class X64Backend final : public Backend {
   }
 
  private:
-  static constexpr std::size_t kThunkBytes = 4096;
+  static constexpr std::size_t kThunkBytes = 12 * 1024;
   static constexpr unsigned kCallBytes = 5;
 
   static void put_relative(std::uint8_t* at, std::uint8_t opcode, const void* host) {

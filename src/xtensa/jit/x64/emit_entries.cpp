@@ -106,7 +106,7 @@ void Emitter::emit_landing(std::size_t index) {
     as_.jnz(nothing_below);
     as_.mov(link(0, offsetof(ReturnLink, started)), 0);
     as_.mov(x86::esi, 0u - n);
-    as_.call(reinterpret_cast<std::uint64_t>(thunks_.rotate));
+    as_.call(edge(offsetof(WindowEdges, rotate), 8));
     as_.jmp(rotated);
     as_.bind(nothing_below);
     as_.lea(x86::rcx, x86::ptr(landings_[index]));
@@ -144,7 +144,7 @@ void Emitter::emit_entry_step() {
       as_.jnz(overflows);
       as_.mov(x86::ecx, x86::dword_ptr(x86::rbx, 4 * in.s));
       as_.mov(x86::esi, n);
-      as_.call(reinterpret_cast<std::uint64_t>(thunks_.rotate));
+      as_.call(edge(offsetof(WindowEdges, rotate), 8));
       as_.jmp(rotated);
       as_.bind(overflows);
       if (rest != 0) as_.add(x86::r14, rest);

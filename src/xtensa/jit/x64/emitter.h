@@ -42,9 +42,6 @@ struct Thunks {
   // rax: an FpOperation; ecx, edx, xmm0: its operands. eax: its result. Only rax, rcx, rdx, xmm0 and xmm1
   // change.
   const void* fp = nullptr;
-  // Moves the present window by esi (with its sign), where WindowEdges says so. All registers are in memory.
-  // Keeps ecx.
-  const void* rotate = nullptr;
 };
 
 struct HostFeatures {
@@ -59,8 +56,9 @@ struct Layout {
   std::int32_t attention = 0;  // of Translator::attention()
 };
 
-// The code of Thunks::rotate.
-void emit_rotate_thunk(asmjit::x86::Assembler& as, Layout layout);
+// WindowEdges::rotate of window `before`: moves by esi (with its sign), where the edges say so. All registers
+// are in memory. Keeps ecx.
+void emit_rotation(asmjit::x86::Assembler& as, Layout layout, unsigned before);
 // How Thunks::spill_window and reload_window begin: the usual is done; what is not goes to `otherwise` with
 // rcx and edx as they were.
 void emit_spill_step(asmjit::x86::Assembler& as, Layout layout, const Translator& translator,
@@ -124,7 +122,7 @@ class Emitter {
   Mem jit_quad(std::size_t offset) const;
   // In the ReturnLink of the window that is `n` above the present one, and the same of WindowEdges.
   Mem link(int n, std::size_t offset, unsigned size = 4) const;
-  Mem edge(std::size_t offset) const;
+  Mem edge(std::size_t offset, unsigned size = 1) const;
   // The register itself, or `scratch` with its value.
   Gp read(unsigned reg, Gp scratch);
   // A register or memory operand with its value.
@@ -248,8 +246,8 @@ class Emitter {
 
   // While a block is emitted.
   const Block* block_ = nullptr;
-  unsigned step_ = 0;             // its index in the block
-  unsigned window_ = 0;           // that is open as far as the guest knows, above the region's
+  unsigned step_ = 0;    // its index in the block
+  unsigned window_ = 0;  // that is open as far as the guest knows, above the region's
   const Step* current_ = nullptr;
   RegisterSet dirty_ = 0;  // allocated registers only
   unsigned panes_ = 0;

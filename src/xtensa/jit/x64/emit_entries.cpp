@@ -59,25 +59,41 @@ void Emitter::emit_region_entry() {
 // Registers are in memory.
 void Emitter::emit_entry(std::size_t index) {
   const Block& block = region_.blocks[index];
-  if (landings_[index].isValid()) emit_landing(index);
-  entry_labels_[index] = as_.newLabel();
-  as_.bind(entry_labels_[index]);
-  entries_.push_back({block.pc, entry_labels_[index], dead_entry(block.pc)});
-  const std::size_t begin = as_.offset();
-  if (region_.mode.windows && block.panes_in != 0) {
-    const Label in_use = as_.newLabel();
-    look_above(block.panes_in);
+  const unsigned panes = region_.mode.windows ? block.panes_in : 0;
+  const Label entry = as_.newLabel(), in_use = as_.newLabel();
+  entries_.push_back({block.pc, entry, dead_entry(block.pc)});
+  const auto look = [=, this](unsigned known) {
+    if (panes <= known) return;
+    look_above(panes, known);
     as_.jnz(in_use);
-    cold([this, in_use, pc = block.pc] {
-      as_.bind(in_use);
-      as_.mov(word(offsetof(State, pc)), pc);
-      as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.exit_interpret));
+  };
+  if (landings_[index].isValid()) {
+    // The windows up to the one that has been left are known to be free.
+    const Label looked = as_.newLabel();
+    emit_landing(index);
+    look(landing_values_[index] >> 30);
+    as_.bind(looked);
+    fill(block.live_in);
+    cold([=, this] {
+      as_.bind(entry);
+      look(0);
+      as_.long_().jmp(looked);
     });
+  } else {
+    as_.bind(entry);
+    const std::size_t begin = as_.offset();
+    look(0);
+    fill(block.live_in);
+    // A jump to `dead` may be put here, while the block still runs.
+    constexpr std::size_t kJump = 5;
+    while (as_.offset() - begin < kJump) as_.nop();
   }
-  fill(block.live_in);
-  // A jump to `dead` may be put here, while the block still runs.
-  constexpr std::size_t kJump = 5;
-  while (as_.offset() - begin < kJump) as_.nop();
+  if (panes == 0) return;
+  cold([this, in_use, pc = block.pc] {
+    as_.bind(in_use);
+    as_.mov(word(offsetof(State, pc)), pc);
+    as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.exit_interpret));
+  });
 }
 
 // A call comes back here with the callee's window still open.

@@ -34,7 +34,6 @@ Emitter::Emitter(const Region& region, Translator& translator, const Thunks& thu
   paid_ = as_.newLabel();
   for (std::size_t i = 0; i < region.blocks.size(); ++i) {
     labels_.push_back(as_.newLabel());
-    entry_labels_.push_back(Label());
     landings_.push_back(Label());
     landing_values_.push_back(0);
   }
@@ -330,17 +329,17 @@ void Emitter::emit_panes(const Step& step) {
   });
 }
 
-void Emitter::look_above(unsigned n) {
-  if (n == 1) {
-    as_.cmp(link(1, offsetof(ReturnLink, started)), 0);
+void Emitter::look_above(unsigned n, unsigned known) {
+  if (n == known + 1) {
+    as_.cmp(link(static_cast<int>(n), offsetof(ReturnLink, started)), 0);
   } else {
-    gather_above(n);
+    gather_above(n, known);
   }
 }
 
-void Emitter::gather_above(unsigned n) {
-  for (unsigned window = 1; window <= n; ++window)
-    as_.emit(window == 1 ? Inst::kIdMov : Inst::kIdOr, x86::eax,
+void Emitter::gather_above(unsigned n, unsigned known) {
+  for (unsigned window = known + 1; window <= n; ++window)
+    as_.emit(window == known + 1 ? Inst::kIdMov : Inst::kIdOr, x86::eax,
              link(static_cast<int>(window), offsetof(ReturnLink, started)));
 }
 

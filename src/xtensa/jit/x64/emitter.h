@@ -93,10 +93,11 @@ class Emitter {
   void emit_loop_end(const Block& block, std::size_t index);
   void emit_loop(const Block& block, std::size_t index);
   void emit_panes(const Step& step);
-  // Sets ZF if none of the `n` windows above the present one holds a frame. Changes eax.
-  void look_above(unsigned n);
+  // Sets ZF if none of the `n` windows above the present one holds a frame, of which the nearest are `known`
+  // not to. Changes eax.
+  void look_above(unsigned n, unsigned known = 0);
   // eax is 0 then; what of the flags is left open.
-  void gather_above(unsigned n);
+  void gather_above(unsigned n, unsigned known = 0);
   // An execution of the instruction at `pc` is counted, if anybody counts those; or is taken back.
   void emit_tally(std::uint32_t pc, bool back = false);
   void spill(RegisterSet dirty);
@@ -238,7 +239,6 @@ class Emitter {
   bool uses_fp_ = false;
   std::vector<Label> labels_;                  // of blocks
   Label paid_;                                 // of the first one behind ENTRY, which takes its price off
-  std::vector<Label> entry_labels_;            // of the code that fills registers and goes to the block
   std::vector<Label> landings_;                // where a call comes back to its block, by the block behind it
   std::vector<std::uint32_t> landing_values_;  // of a0 there: its increment is in the top bits
   Label region_entry_;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cfenv>
+#include <string>
 #include <string_view>
 
 #include "xtensa/fp_host.h"
@@ -240,6 +241,50 @@ TEST_F(Translated, AnInterruptIsEnabledWithinABlock) {
   EXPECT_EQ(machine_.state().interrupt, kSoftware);
   EXPECT_EQ(machine_.state().epc[1], begin + 9);
   EXPECT_EQ(machine_.state().exccause, static_cast<std::uint32_t>(Cause::kLevel1Interrupt));
+}
+
+// The same where PS's level falls below it, and not before.
+TEST_F(Translated, AnInterruptIsUnmaskedWithinABlock) {
+  constexpr std::uint32_t kSoftware = 1u << 29;  // level 3
+  for (const char* const lowers : {"rsil a5, 2", "wsr.ps a6"}) {
+    SCOPED_TRACE(lowers);
+    const testing::Program program =
+        start("rsil a5, 3\naddi a4, a4, 1\n" + std::string(lowers) + "\nlow: addi a4, a4, 1\nend: j end\n");
+    machine_.state().ps = kPsWoe | kPsUm | 4;
+    machine_.state().intenable = machine_.state().interrupt = kSoftware;
+    machine_.core().set_a(4, 0);
+    machine_.core().set_a(6, kPsWoe | kPsUm | 2);
+    run_translated();
+    EXPECT_EQ(machine_.core().a(4), 1u);
+    EXPECT_EQ(machine_.state().epc[3], program.at("low"));
+    EXPECT_EQ(machine_.state().eps[3], kPsWoe | kPsUm | 2);
+  }
+}
+
+// A window is looked at where PS says so, behind a WSR as well: a frame is where the code has its a8.
+TEST_F(Translated, WindowsAreLookedAtAsTheLatestPsSays) {
+  struct {
+    std::uint32_t before, after;
+    bool looked;
+  } const cases[] = {
+      {kPsWoe, kPsWoe | kPsExcm, false},  {kPsWoe, 0, false},
+      {kPsWoe | kPsExcm, kPsWoe, true},   {0, kPsWoe, true},
+      {kPsExcm, kPsWoe | kPsExcm, false}, {kPsWoe, kPsWoe | 2, true},
+  };
+  constexpr std::uint32_t kStack = testing::kData + 0x800;
+  for (const auto& test : cases) {
+    start("wsr.ps a3\naddi a8, a8, 1\nend: j end\n");
+    machine_.core().invalidate_all_code();
+    machine_.state().windowbase = 0;
+    machine_.state().windowstart = 0x15;
+    for (unsigned n = 4; n < 64; ++n) machine_.state().ar[n] = kStack;
+    machine_.write32(kStack - 12, kStack);
+    machine_.state().ps = test.before | kPsUm;
+    machine_.core().set_a(3, test.after | kPsUm);
+    run_translated();
+    EXPECT_EQ(machine_.state().windowstart, test.looked ? 0x11u : 0x15u)
+        << std::hex << test.before << " " << test.after;
+  }
 }
 
 // L32AI and S32RI raise an exception for an unaligned address, whether or not other instructions have taken

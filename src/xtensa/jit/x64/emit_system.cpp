@@ -6,15 +6,31 @@ namespace espalier::xtensa::jit::x64 {
 
 using namespace asmjit;
 
-// An interrupt of those in eax may have become ready: it comes between this step and the next.
+// By a change of PS's level an interrupt may have become ready: it comes between this step and the next.
 void Emitter::leave_if_interrupted(const Instruction& in) {
   const RegisterSet dirty = dirty_ | current_->use.writes;
   const std::uint32_t next = current_->pc + in.length;
   const Label out = cold_exit(next, block_->count - 1 - step_, dirty, thunks_.go_on);
-  as_.and_(x86::eax, word(offsetof(State, intenable)));
-  as_.or_(x86::eax, kNmiLine);
-  as_.test(word(offsetof(State, interrupt)), x86::eax);
-  as_.jnz(out);
+  const Label pending = as_.newLabel(), masked = as_.newLabel();
+  const auto look = [this] {
+    as_.or_(x86::eax, kNmiLine);
+    as_.test(word(offsetof(State, interrupt)), x86::eax);
+  };
+  as_.mov(x86::eax, word(offsetof(State, intenable)));
+  look();
+  as_.jnz(pending);
+  as_.bind(masked);
+  cold([=, this] {
+    as_.bind(pending);
+    as_.movzx(x86::ecx, x86::byte_ptr(x86::rbp, static_cast<std::int32_t>(offsetof(State, ps))));
+    as_.and_(x86::ecx, kPsIntlevel);
+    as_.mov(x86::rdx, reinterpret_cast<std::uint64_t>(kInterruptsAbove.data()));
+    as_.mov(x86::eax, x86::dword_ptr(x86::rdx, x86::rcx, 2));
+    as_.and_(x86::eax, word(offsetof(State, intenable)));
+    look();
+    as_.jz(masked);
+    as_.jmp(out);
+  });
 }
 
 bool Emitter::emit_system(const Instruction& in) {
@@ -57,14 +73,17 @@ bool Emitter::emit_system(const Instruction& in) {
         if (*pseudo == kSar) sar_ = {};
       } else if (row.number == Sr::PS) {
         // Code behind it runs in the same way as this, or is another translation's.
-        load_ps(x86::eax, x86::edx);
         as_.mov(word(offsetof(State, ps)), x86::ecx);
-        as_.xor_(x86::eax, x86::ecx);
-        as_.test(x86::eax, kPsWoe | kPsExcm);
-        as_.jnz(cold_exit(current_->pc + in.length, block_->count - 1 - step_, dirty_, thunks_.go_on));
-        as_.and_(x86::ecx, kPsIntlevel);
-        as_.mov(x86::rdx, reinterpret_cast<std::uint64_t>(kInterruptsAbove.data()));
-        as_.mov(x86::eax, x86::dword_ptr(x86::rdx, x86::rcx, 2));
+        const Label another =
+            cold_exit(current_->pc + in.length, block_->count - 1 - step_, dirty_, thunks_.go_on);
+        if (region_.mode.loops) {
+          as_.and_(x86::ecx, kPsWoe | kPsExcm);
+          as_.cmp(x86::ecx, region_.mode.windows ? kPsWoe : 0);
+          as_.jne(another);
+        } else {
+          as_.test(x86::ecx, kPsExcm);
+          as_.jz(another);
+        }
         leave_if_interrupted(in);
       } else {
         as_.mov(word(row.offset), x86::ecx);
@@ -116,7 +135,6 @@ bool Emitter::emit_system(const Instruction& in) {
       as_.mov(word(offsetof(State, ps)), x86::ecx);
       put(in.t, x86::eax);
       forget(in.t);
-      as_.mov(x86::eax, kInterruptsAbove[static_cast<std::size_t>(in.imm)]);
       leave_if_interrupted(in);
       return true;
     case Op::MOVSP:

@@ -9,6 +9,7 @@
 #include <asmjit/x86.h>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -55,6 +56,10 @@ struct Layout {
   std::int32_t jit = 0;        // of JitRegisters
   std::int32_t attention = 0;  // of Translator::attention()
 };
+
+// Bytes of the four registers by which windows move. Links and edges are as far apart.
+inline constexpr int kPane = 16;
+static_assert(offsetof(State, ar) == 0 && sizeof(ReturnLink) == kPane && sizeof(WindowEdges) == kPane);
 
 // WindowEdges::rotate of window `before`: moves by esi (with its sign), where the edges say so. All registers
 // are in memory. Keeps ecx.

@@ -11,10 +11,8 @@ using namespace asmjit;
 
 namespace {
 
-constexpr int kPane = 16;  // bytes of the four registers by which windows move
 constexpr int kAll = kWindows, kLastWhole = kWindows - 4;  // windows above that wrap
 constexpr int kBeyond = JitRegisters::kBeyond;
-static_assert(offsetof(State, ar) == 0 && sizeof(ReturnLink) == kPane);
 
 class Rotation {
  public:

@@ -1,6 +1,7 @@
 // The window steps that translated code does by itself: of frames of eight registers, which compilers make,
 // on a stack that is plain memory and aligned as the calling convention has it. Each looks at all that
-// window_steps.cpp looks at, and leaves what is otherwise to it with nothing changed.
+// window_steps.cpp looks at, and leaves what is otherwise to it, with nothing changed but for a first store
+// that it makes again.
 #include <bit>
 
 #include "xtensa/jit/window_handlers.h"
@@ -12,10 +13,8 @@ using namespace asmjit;
 
 namespace {
 
-constexpr int kPane = 16;  // bytes of the four registers by which windows move
 constexpr unsigned kPageBits = 12;
 constexpr unsigned kWindowsOfFrame = 2;
-static_assert(offsetof(State, ar) == 0 && sizeof(ReturnLink) == kPane);
 
 // Free for these thunks: registers of the guest are in memory. rcx and edx are to be kept.
 constexpr x86::Gp kPresent = x86::esi, kFrame = x86::edi;  // numbers of windows

@@ -12,9 +12,10 @@ using base::Ticks;
 namespace {
 
 // Cycles of a turn. Short while both cores run, so that locks and cross-core interrupts between them are
-// prompt; longer while one runs alone, bounded so that the host's events are looked at often enough.
+// prompt; longer while one runs alone, bounded so that the host's events are looked at often enough, and in
+// realtime the guest's timers: these become due as the host's time passes, not as instructions are executed.
 constexpr Ticks kCyclesBoth = 2'000;
-constexpr Ticks kCyclesAlone = 20'000;
+constexpr Ticks kCyclesAlone = 20'000, kCyclesAloneInWarp = 100'000;
 // While one core spins, the other's turns are so short that the first sees what is written about as soon as
 // on the chip. Firmware relies on that: ESP-IDF's esp_dport_access_stall_other_cpu_end() sets a flag and its
 // next call clears it again some dozens of instructions later, with nothing to make sure that the other core,
@@ -99,6 +100,7 @@ Ticks Scheduler::turn_length(bool both) {
     --short_turns_;
     return kCyclesPolling;
   }
+  if (clock_.mode() == ClockMode::kWarp) return kCyclesAloneInWarp;
   // While there is time to catch up with, timers are due one after another.
   return clock_.held_back() ? kCyclesBoth : kCyclesAlone;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include "xtensa/fp.h"
 #include "xtensa/fp_steps.h"
@@ -198,6 +199,9 @@ Stop Core::Interpreter::execute(Handlers* handlers) {
   // not look at), or none for a block.
   bool cold = false;
   bool cold_once = false;
+  // The last turn ended here, likely in the middle of a loop: if that becomes the begin of a translation, the
+  // loop is cut in two there, and each turn begins in another such piece.
+  bool resumed = true;
 
 // At an instruction boundary with exact pc: everything that may happen between two instructions.
 dispatch:
@@ -213,6 +217,7 @@ dispatch:
   if (s->interrupt != 0 && core.interrupt_ready()) {
     core.take_interrupt();
     core.attention_ = 0;
+    resumed = false;
   }
   if (core.waiting_) return Stop::kWaiti;
   if (left <= 0) return Stop::kBudget;
@@ -226,6 +231,7 @@ dispatch:
   if (translator_ != nullptr) {
     if (!may_translate()) cold = true;
     if (!cold && !cold_once && translator_->enter(false)) goto translated;
+    cold_once |= std::exchange(resumed, false);
   }
   if (!flush_pending_) {
     block = cache_.guess(s->pc);
@@ -265,6 +271,7 @@ hot:
     goto * op->uop.handler;
   }
 translated:
+  resumed = false;
   left = core.left_;
   cold |= translator_->exit() == jit::Exit::kBudget;
   cold_once = translator_->exit() == jit::Exit::kInterpret;

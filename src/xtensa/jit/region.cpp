@@ -422,7 +422,7 @@ void find_live(Region& region) {
       for (unsigned n = block.count; n-- > 0;) {
         const Instruction& in = region.steps[block.first + n].in;
         const RegisterUse& use = region.steps[block.first + n].use;
-        const bool exact = needs_exact_state(in) || panes_of(in) > block.panes_in;
+        const bool exact = needs_exact_state(in) || panes_of(in) > block.known.panes;
         if (exact) live |= dirty_after(region, block, n + 1);
         live = (live & ~use.writes) | use.reads;
         if (exact) live |= dirty_after(region, block, n);
@@ -447,18 +447,18 @@ void find_panes(Region& region) {
       visit(region.blocks[static_cast<std::size_t>(block.next.block)]);
   };
   for (const Block& block : region.blocks)
-    for_each_way_on(block, [](Block& target) { target.panes_in = target.entry ? kMostLooked : kAll; });
-  region.blocks[0].panes_in = 0;
+    for_each_way_on(block, [](Block& target) { target.known.panes = target.entry ? kMostLooked : kAll; });
+  if (region.opens_window) region.blocks[0].known.panes = 0;
   for (bool changed = true; changed;) {
     changed = false;
     for (const Block& block : region.blocks) {
-      unsigned out = block.panes_in;
+      unsigned out = block.known.panes;
       for (unsigned n = 0; n < block.count; ++n)
         out = std::max(out, panes_of(region.steps[block.first + n].in));
       if (block.leaf != Target::kOutside) out = std::max(out, block.leaf_panes);
       for_each_way_on(block, [&](Block& target) {
-        if (out >= target.panes_in) return;
-        target.panes_in = out;
+        if (out >= target.known.panes) return;
+        target.known.panes = out;
         changed = true;
       });
     }

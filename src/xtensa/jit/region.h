@@ -93,6 +93,20 @@ struct Target {
   int block = kOutside;  // index in the region
 };
 
+// What instructions have asked before: of addresses in AR registers, and of windows.
+struct Facts {
+  static constexpr unsigned kMostRoom = 3;
+  std::uint32_t aligned = 0;  // a bit each: a multiple of 4
+  std::uint64_t rooms = 0;    // two bits each: how many small steps away it still points to the data bus
+  unsigned panes = 0;         // windows above the present one that are free
+
+  unsigned room(unsigned reg) const { return rooms >> 2 * reg & 3; }
+  void set_room(unsigned reg, unsigned room) {
+    rooms = (rooms & ~(std::uint64_t{3} << 2 * reg)) | std::uint64_t{room} << 2 * reg;
+  }
+  bool operator==(const Facts&) const = default;
+};
+
 struct Block {
   std::uint32_t pc = 0;
   std::uint32_t end_pc = 0;       // behind its last step
@@ -108,7 +122,8 @@ struct Block {
   unsigned depth = 0;        // of loops around it
   RegisterSet dirty_in = 0;  // may differ from memory
   RegisterSet live_in = 0;   // their values matter
-  unsigned panes_in = 0;     // windows above the present one known to be free
+  Facts known;               // at its begin
+  int version_of = Target::kOutside;  // the same block, but of its registers nothing is known
 };
 
 struct Region {

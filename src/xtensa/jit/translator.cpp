@@ -6,6 +6,7 @@
 
 #include "xtensa/interpreter.h"
 #include "xtensa/jit/fault_handler.h"
+#include "xtensa/jit/versions.h"
 
 namespace espalier::xtensa::jit {
 namespace {
@@ -313,6 +314,7 @@ const void* Translator::translate(std::uint32_t pc, Mode mode) {
     return nullptr;
   }
   analyse(region);
+  make_versions(region, source_.literal);
   literals_.clear();
   std::unique_ptr<Translation> translation;
   if (translations_.size() < kMaxTranslations) translation = backend_->translate(region, *this);
@@ -328,6 +330,8 @@ const void* Translator::translate(std::uint32_t pc, Mode mode) {
   ++stats_.translated_regions;
   stats_.translated_instructions += region.steps.size();
   stats_.code_bytes += static_cast<std::uint64_t>(translation->end - translation->begin);
+  std::sort(literals_.begin(), literals_.end());
+  literals_.erase(std::unique(literals_.begin(), literals_.end()), literals_.end());
   for (const std::uint32_t address : literals_) translation->ranges.emplace_back(address, address + 4);
   for (const Translation::Entry& entry : translation->entries) {
     const std::uint64_t at = key(entry.pc, mode);

@@ -200,7 +200,7 @@ void Emitter::emit_known_call(const Block& block, std::uint32_t target) {
   if (const std::uint32_t alias = translator_.core().environment().native_alias(target)) {
     // The way through the function's address costs an instruction.
     as_.sub(x86::r14, 1);
-    as_.js(cold_exit(target, 1, 0, thunks_.exit_budget));
+    as_.jl(cold_exit(target, 1, 0, thunks_.exit_budget));
     leave_to(alias, 0);
     return;
   }
@@ -225,7 +225,7 @@ void Emitter::emit_leaf_call(const Block& block, std::size_t index) {
   const unsigned n = call_increment(current_->in.op);
   const auto& callee = region_.blocks[static_cast<std::size_t>(block.leaf)];
   const Label unusual = as_.newLabel();
-  if (block.leaf_panes > panes_) {
+  if (block.leaf_panes > known_.panes()) {
     look_above(block.leaf_panes);
     as_.jnz(unusual);
   }

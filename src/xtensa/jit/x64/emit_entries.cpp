@@ -59,7 +59,7 @@ void Emitter::emit_region_entry() {
 // Registers are in memory.
 void Emitter::emit_entry(std::size_t index) {
   const Block& block = region_.blocks[index];
-  const unsigned panes = region_.mode.windows ? block.panes_in : 0;
+  const unsigned panes = region_.mode.windows ? block.known.panes : 0;
   const Label entry = as_.newLabel(), in_use = as_.newLabel();
   entries_.push_back({block.pc, entry, dead_entry(block.pc)});
   const auto look = [=, this](unsigned known) {
@@ -139,7 +139,7 @@ void Emitter::emit_entry_step() {
   const unsigned rest = region_.blocks[0].count;
   const Label unusual = as_.newLabel(), rotated = as_.newLabel();
   as_.sub(x86::r14, rest + 1);
-  as_.js(cold_exit(pc, rest + 1, 0, thunks_.exit_budget));
+  as_.jl(cold_exit(pc, rest + 1, 0, thunks_.exit_budget));
   const Label interpret = cold_exit(pc, rest + 1, 0, thunks_.exit_interpret);
   // Byte 2 of PS: WOE and CALLINC.
   as_.cmp(x86::byte_ptr(x86::rbp, static_cast<std::int32_t>(offsetof(State, ps) + 2)), 4u | n);

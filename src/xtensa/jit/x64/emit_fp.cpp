@@ -133,11 +133,11 @@ void Emitter::emit_fp_access(const Instruction& in, bool load, bool indexed, boo
   } else {
     base = read(in.s, x86::ecx);
   }
-  // "Aligned" means: or where the data bus does unaligned accesses. A sum may be elsewhere.
-  if (sum || (aligned_ >> in.s & 1) == 0) {
+  if (sum) {
     as_.test(base.r8(), 3);
     as_.jnz(slow);
-    if (!sum) aligned_ |= 1u << in.s;
+  } else {
+    test_aligned(in.s, base, site);
   }
   const Mem memory = x86::dword_ptr(x86::r13, base.r64(), 0, indexed || update ? 0 : in.imm);
   if (load) {
@@ -157,12 +157,9 @@ void Emitter::emit_fp_access(const Instruction& in, bool load, bool indexed, boo
     if (indexed) {
       const Gp step = read(in.t, x86::eax);
       emit_op(Inst::kIdAdd, operand(in.s), step);
-      aligned_ &= ~(1u << in.s);
     } else {
       emit_op(Inst::kIdAdd, operand(in.s), Imm(in.imm));
     }
-    const std::uint32_t mask = ~(1u << in.s);
-    narrow_ &= mask, constants_ &= mask;
   }
   as_.bind(done);
 }
@@ -253,7 +250,6 @@ void Emitter::fp_to_integer(const Instruction& in, std::optional<int> rounding, 
   }
   as_.bind(done);
   put(in.r, x86::eax);
-  forget_ar(in.r);
 }
 
 void Emitter::fp_from_integer(const Instruction& in, bool is_signed) {
@@ -279,7 +275,6 @@ bool Emitter::emit_fp(const Instruction& in) {
     // FCR and FSR: the slow path leaves the environment and enters it again.
     check_fp();
     emit_slow_call(add_site());
-    if (in.op == Op::RUR) forget_ar(in.r);
     return true;
   }
   if (!instruction_row(in.op).is(kFp)) return false;
@@ -305,7 +300,6 @@ bool Emitter::emit_fp(const Instruction& in) {
       const Gp to = result(in.r, x86::eax);
       load_fr(to, in.s);
       put(in.r, to);
-      forget_ar(in.r);
       return true;
     }
     case Op::WFR:

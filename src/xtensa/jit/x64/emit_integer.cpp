@@ -245,18 +245,6 @@ void Emitter::shift_by_sar(const Instruction& in) {
 }
 
 bool Emitter::emit_integer(const Instruction& in) {
-  // What is known of the results: the names here are those of the registers written.
-  const auto forget = [this](unsigned reg) {
-    const std::uint32_t mask = ~(1u << reg);
-    aligned_ &= mask, narrow_ &= mask, constants_ &= mask;
-  };
-  const auto know = [this, &forget](unsigned reg, std::uint32_t value) {
-    forget(reg);
-    constants_ |= 1u << reg;
-    values_[reg] = value;
-    if ((value & 3) == 0) aligned_ |= 1u << reg;
-    put_constant(reg, value);
-  };
   const auto imm = static_cast<std::uint32_t>(in.imm);
   switch (in.op) {
     case Op::ADD_N:
@@ -293,10 +281,8 @@ bool Emitter::emit_integer(const Instruction& in) {
       break;
     case Op::OR:
       if (in.s == in.t) {
-        const std::uint32_t known = (aligned_ >> in.s & 1) | (narrow_ >> in.s & 1) << 1;
-        const auto value = constant(in.s);
-        if (value) {
-          know(in.r, *value);
+        if (const auto value = constant(in.s)) {
+          put_constant(in.r, *value);
           return true;
         }
         if (in.r != in.s) {
@@ -306,8 +292,6 @@ bool Emitter::emit_integer(const Instruction& in) {
             put(in.r, read(in.s, x86::eax));
           }
         }
-        forget(in.r);
-        aligned_ |= (known & 1) << in.r, narrow_ |= (known >> 1) << in.r;
         return true;
       }
       binary(Inst::kIdOr, in, true);
@@ -359,10 +343,9 @@ bool Emitter::emit_integer(const Instruction& in) {
     case Op::ADDMI: {
       const unsigned to = in.op == Op::ADDI_N ? in.r : in.t;
       if (const auto value = constant(in.s)) {
-        know(to, *value + imm);
+        put_constant(to, *value + imm);
         return true;
       }
-      const bool stays_aligned = (aligned_ >> in.s & 1) != 0 && imm % 4 == 0;
       if (to == in.s) {
         if (allocated(to)) {
           as_.add(host(to), in.imm);
@@ -377,15 +360,13 @@ bool Emitter::emit_integer(const Instruction& in) {
         as_.add(target, in.imm);
         put(to, target);
       }
-      forget(to);
-      if (stays_aligned) aligned_ |= 1u << to;
       return true;
     }
     case Op::MOVI:
-      know(in.t, imm);
+      put_constant(in.t, imm);
       return true;
     case Op::MOVI_N:
-      know(in.s, imm);
+      put_constant(in.s, imm);
       return true;
     case Op::MOV_N: {
       Instruction as_or = in;
@@ -417,7 +398,6 @@ bool Emitter::emit_integer(const Instruction& in) {
       as_.bsr(x86::eax, x86::eax);
       as_.xor_(x86::eax, 31);
       put(in.t, x86::eax);
-      forget(in.t);
       return true;
     case Op::NSAU:
       load_into(x86::eax, in.s);
@@ -426,7 +406,6 @@ bool Emitter::emit_integer(const Instruction& in) {
       as_.mov(x86::ecx, 32);
       as_.sub(x86::ecx, x86::eax);
       put(in.t, x86::ecx);
-      forget(in.t);
       return true;
     case Op::SEXT: {
       const Gp to = result(in.r, x86::eax);
@@ -471,8 +450,6 @@ bool Emitter::emit_integer(const Instruction& in) {
         if (imm != 0) as_.shl(to, imm);
         put(in.r, to);
       }
-      forget(in.r);
-      if (imm >= 2) aligned_ |= 1u << in.r;
       return true;
     case Op::SRLI: {
       const Gp to = result(in.r, x86::eax);
@@ -504,7 +481,6 @@ bool Emitter::emit_integer(const Instruction& in) {
     default:
       return false;
   }
-  forget(in.r);
   return true;
 }
 

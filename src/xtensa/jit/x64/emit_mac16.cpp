@@ -75,17 +75,11 @@ bool Emitter::emit_mac16(const Instruction& in) {
   });
   load_into(x86::ecx, in.s);
   as_.add(x86::ecx, step);
-  if ((aligned_ >> in.s & 1) == 0) {
-    as_.test(x86::cl, 3);
-    as_.jnz(slow);
-    aligned_ |= 1u << in.s;
-  }
+  test_aligned(in.s, x86::ecx, site);
   access(slow, site, [&] { as_.mov(x86::edx, x86::dword_ptr(x86::r13, x86::rcx, 0, 0)); });
   if (in.op != Op::LDINC && in.op != Op::LDDEC) mac16_multiply(in);
   emit_op(Inst::kIdAdd, operand(in.s), Imm(step));
   put(kFirstMr + static_cast<unsigned>(in.imm), x86::edx);
-  const std::uint32_t mask = ~(1u << in.s);
-  narrow_ &= mask, constants_ &= mask;
   as_.bind(done);
   return true;
 }

@@ -9,14 +9,6 @@ namespace espalier::xtensa::jit::x64 {
 
 using namespace asmjit;
 
-namespace {
-
-// Below it, and above the offset that an instruction may add, lies the data bus: memory there takes accesses
-// of all sizes. Above it lies the instruction bus, which takes words only.
-constexpr std::uint32_t kNarrowLimit = 0x40000000 - 0x400;
-
-}  // namespace
-
 std::uint32_t Emitter::add_site() {
   const Instruction in = moved_up(current_->in, -4 * current_->window);
   sites_.push_back({current_->pc, dirty_, current_->use.writes, in,
@@ -32,33 +24,45 @@ void Emitter::emit_slow_call(std::uint32_t site) {
   returns_.push_back({back, site});
 }
 
-void Emitter::emit_access(const Instruction& in, bool load, unsigned size, bool is_signed) {
-  const std::uint32_t site = add_site();
-  const auto forget = [this](unsigned reg) {
-    const std::uint32_t mask = ~(1u << reg);
-    aligned_ &= mask, narrow_ &= mask, constants_ &= mask;
-  };
-  const Label done = as_.newLabel();
-  std::optional<Label> cold_path;
-  const auto take_cold = [&](InstId jump) {
-    const bool first = !cold_path;
-    if (first) cold_path = as_.newLabel();
-    as_.emit(jump, *cold_path);
-    if (!first) return;
-    cold([this, at = *cold_path, done, site] {
-      as_.bind(at);
+// The facts of later steps and blocks do not hold there.
+Label Emitter::slow_and_leave(std::uint32_t site) {
+  const Label label = as_.newLabel();
+  const unsigned rest = block_->count - 1 - step_;
+  const RegisterSet dirty = dirty_ | current_->use.writes;
+  const auto slow_and = [&](auto go_on) {
+    cold([=, this] {
+      as_.bind(label);
       emit_slow_call(site);
-      as_.jmp(done);
+      go_on();
     });
   };
+  const int next = block_->next.block;
+  if (rest != 0 || block_->end == End::kInterpret || next == Target::kOutside) {
+    const void* const thunk = block_->end == End::kInterpret && rest == 0 ? thunks_.exit_interpret : thunks_.go_on;
+    const Label out = cold_exit(current_->pc + current_->in.length, rest, dirty, thunk);
+    slow_and([=, this] { as_.jmp(out); });
+  } else {
+    // Through the end of a loop, where one may be.
+    const int original = block_of(next).version_of;
+    const Target to{block_->next.pc, original != Target::kOutside ? original : next};
+    slow_and([=, this] { go_to(to, dirty, region_.blocks.size()); });
+  }
+  return label;
+}
 
+void Emitter::test_aligned(unsigned reg, Gp address, std::uint32_t site) {
+  if (known_.is_aligned(reg)) return;
+  as_.test(address.r8(), 3);
+  as_.jnz(slow_and_leave(site));
+}
+
+void Emitter::emit_access(const Instruction& in, bool load, unsigned size, bool is_signed) {
+  const std::uint32_t site = add_site();
   Mem memory;
-  const auto address = constant(in.s);
-  if (address) {
+  if (const auto address = constant(in.s)) {
     const std::uint32_t where = *address + static_cast<std::uint32_t>(in.imm);
     if (!translator_.is_plain(where, size, load)) {
       emit_slow_call(site);
-      if (load) forget(in.t);
       return;
     }
     memory = x86::ptr(x86::r13, static_cast<std::int32_t>(where));
@@ -66,22 +70,17 @@ void Emitter::emit_access(const Instruction& in, bool load, unsigned size, bool 
     const Gp base = read(in.s, x86::ecx);
     if (size == 4) {
       // The LX6 does unaligned accesses on the data bus only; they are rare enough for the slow path.
-      if ((aligned_ >> in.s & 1) == 0) {
-        as_.test(base.r8(), 3);
-        take_cold(Inst::kIdJnz);
-        aligned_ |= 1u << in.s;
-      }
-    } else if ((narrow_ >> in.s & 1) == 0) {
-      as_.cmp(base, kNarrowLimit);
-      take_cold(Inst::kIdJae);
-      narrow_ |= 1u << in.s;
+      test_aligned(in.s, base, site);
+    } else if (!known_.is_narrow(in.s)) {
+      as_.cmp(base, KnownValues::kNarrowLimit);
+      as_.jae(slow_and_leave(site));
     }
     memory = x86::ptr(x86::r13, base.r64(), 0, in.imm);
   }
   memory.setSize(size);
   if (load) {
     const Gp to = result(in.t, x86::eax);
-    access(cold_path, site, [&] {
+    access({}, site, [&] {
       if (size == 4) {
         as_.mov(to, memory);
       } else {
@@ -89,12 +88,10 @@ void Emitter::emit_access(const Instruction& in, bool load, unsigned size, bool 
       }
     });
     put(in.t, to);
-    as_.bind(done);  // the slow path has done all of it
-    forget(in.t);
     return;
   }
   const Gp value = read(in.t, x86::eax);
-  access(cold_path, site, [&] {
+  access({}, site, [&] {
     if (size == 4) {
       as_.mov(memory, value);
     } else if (size == 2) {
@@ -103,7 +100,6 @@ void Emitter::emit_access(const Instruction& in, bool load, unsigned size, bool 
       as_.mov(memory, value.r8());
     }
   });
-  as_.bind(done);
 }
 
 // The word is in the core's own memory, aligned, and nothing faults: all else is the slow path's.
@@ -132,28 +128,17 @@ void Emitter::emit_conditional_store(const Instruction& in) {
   as_.bind(differs);
   put(in.t, x86::eax);
   as_.bind(done);
-  const std::uint32_t mask = ~(1u << in.t);
-  aligned_ &= mask, narrow_ &= mask, constants_ &= mask;
 }
 
 bool Emitter::emit_memory(const Instruction& in) {
   switch (in.op) {
-    case Op::L32R: {
-      const auto address = static_cast<std::uint32_t>(in.imm);
-      if (const auto value = translator_.literal(address)) {
-        constants_ |= 1u << in.t;
-        values_[in.t] = *value;
-        narrow_ &= ~(1u << in.t);
-        aligned_ = (aligned_ & ~(1u << in.t)) | ((*value & 3) == 0 ? 1u << in.t : 0);
+    case Op::L32R:
+      if (const auto value = constant(in.t)) {
         put_constant(in.t, *value);
-        return true;
+      } else {
+        emit_slow_call(add_site());
       }
-      const std::uint32_t site = add_site();
-      emit_slow_call(site);
-      const std::uint32_t mask = ~(1u << in.t);
-      aligned_ &= mask, narrow_ &= mask, constants_ &= mask;
       return true;
-    }
     case Op::L32I:
     case Op::L32I_N:
     case Op::L32E:
@@ -161,9 +146,6 @@ bool Emitter::emit_memory(const Instruction& in) {
       return true;
     case Op::L32AI:
     case Op::S32RI:
-      // What is "aligned" may also be an address where the data bus has done an unaligned access. These do
-      // none.
-      aligned_ &= ~(1u << in.s);
       emit_access(in, in.op == Op::L32AI, 4, false);
       return true;
     case Op::L8UI:

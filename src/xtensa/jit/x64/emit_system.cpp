@@ -34,14 +34,9 @@ void Emitter::leave_if_interrupted(const Instruction& in) {
 }
 
 bool Emitter::emit_system(const Instruction& in) {
-  const auto forget = [this](unsigned reg) {
-    const std::uint32_t mask = ~(1u << reg);
-    aligned_ &= mask, narrow_ &= mask, constants_ &= mask;
-  };
   const auto number = static_cast<std::uint32_t>(in.imm);
   switch (in.op) {
     case Op::RSR: {
-      forget(in.t);
       const SpecialRegister& row = *find_special_register(number);
       if (row.number == Sr::ACCHI) {
         load_into(x86::eax, kAcchi);
@@ -107,7 +102,6 @@ bool Emitter::emit_system(const Instruction& in) {
         as_.mov(word(row.offset), x86::ecx);
       }
       put(in.t, x86::eax);
-      forget(in.t);
       if (row.number == Sr::SAR) sar_ = {};
       return true;
     }
@@ -116,7 +110,6 @@ bool Emitter::emit_system(const Instruction& in) {
       const Gp to = result(in.r, x86::eax);
       as_.mov(to, word(find_user_register(number)->offset));
       put(in.r, to);
-      forget(in.r);
       return true;
     }
     case Op::WUR: {
@@ -134,7 +127,6 @@ bool Emitter::emit_system(const Instruction& in) {
       if (in.imm != 0) as_.or_(x86::ecx, in.imm);
       as_.mov(word(offsetof(State, ps)), x86::ecx);
       put(in.t, x86::eax);
-      forget(in.t);
       leave_if_interrupted(in);
       return true;
     case Op::MOVSP:
@@ -151,7 +143,6 @@ bool Emitter::emit_system(const Instruction& in) {
         load_into(to, in.s);
         put(in.t, to);
       }
-      forget(in.t);
       return true;
     default:
       return false;
@@ -192,8 +183,6 @@ bool Emitter::emit_boolean(const Instruction& in) {
     as_.test(br, 1u << in.t);
     emit_op(cmov, x86::eax, operand(in.s));
     put(in.r, x86::eax);
-    const std::uint32_t mask = ~(1u << in.r);
-    aligned_ &= mask, narrow_ &= mask, constants_ &= mask;
   };
   switch (in.op) {
     case Op::ANDB:

@@ -153,11 +153,6 @@ void Emitter::load_into(Gp to, unsigned reg) {
   }
 }
 
-std::optional<std::uint32_t> Emitter::constant(unsigned reg) const {
-  if (reg >= kArs || (constants_ >> reg & 1) == 0) return std::nullopt;
-  return values_[reg];
-}
-
 void Emitter::spill(RegisterSet dirty) {
   for (unsigned reg = 0; reg < kFirstFr; ++reg)
     if ((dirty & bit(reg)) != 0 && allocated(reg)) as_.mov(home(reg), host(reg));
@@ -265,17 +260,16 @@ void Emitter::emit_block(std::size_t index) {
   const bool entered = index == 0 && region_.opens_window;
   if (!entered) as_.bind(labels_[index]);
   dirty_ = block.dirty_in;
-  panes_ = block.panes_in;
   // Before ENTRY it is not open yet.
   const bool opens = block.window != 0 && region_.steps[block.first].in.op == Op::ENTRY;
   window_ = opens ? 0 : block.window;
-  aligned_ = narrow_ = constants_ = 0;
+  known_ = KnownValues(block.known);
   fp_ready_ = false;
   sar_ = {};
   const auto pay = [this, &block] {
     if (block.count == 0) return;
     as_.sub(x86::r14, block.count);
-    as_.js(cold_exit(block.pc, block.count, block.dirty_in, thunks_.exit_budget));
+    as_.jl(cold_exit(block.pc, block.count, block.dirty_in, thunks_.exit_budget));
   };
   if (entered) {
     as_.bind(paid_);
@@ -291,6 +285,7 @@ void Emitter::emit_block(std::size_t index) {
     const Step& step = region_.steps[block.first + step_];
     current_ = &step;
     emit_panes(step);
+    known_.need_panes(panes_of(step.in));
     emit_tally(step.pc);
     const bool last = step_ + 1 == block.count;
     if (last && block.end != End::kFall && block.end != End::kInterpret) break;
@@ -307,8 +302,7 @@ void Emitter::emit_block(std::size_t index) {
 // Windows that an instruction uses have to be free; else they become so, and the instruction comes again.
 void Emitter::emit_panes(const Step& step) {
   const unsigned panes = panes_of(step.in);
-  if (!region_.mode.windows || panes <= panes_) return;
-  panes_ = panes;
+  if (!region_.mode.windows || panes <= known_.panes()) return;
   const Label check = as_.newLabel(), in_use = as_.newLabel();
   as_.bind(check);
   look_above(panes);
@@ -323,7 +317,7 @@ void Emitter::emit_panes(const Step& step) {
     emit_spill_window(pc, again);
     as_.bind(again);
     as_.sub(x86::r14, rest + 1);
-    as_.js(cold_exit(pc, rest + 1, 0, thunks_.exit_budget));
+    as_.jl(cold_exit(pc, rest + 1, 0, thunks_.exit_budget));
     fill(live);
     as_.jmp(check);
   });
@@ -351,6 +345,15 @@ void Emitter::emit_tally(std::uint32_t pc, bool back) {
 }
 
 void Emitter::emit_step(const Step& step) {
+  const Instruction& in = step.in;
+  const auto literal = [this](std::uint32_t address) { return translator_.literal(address); };
+  // Its result is all there is to it.
+  if (in.op == Op::L32R) known_.step(step, literal);
+  emit_instruction(step);
+  if (in.op != Op::L32R) known_.step(step, literal);
+}
+
+void Emitter::emit_instruction(const Step& step) {
   const Instruction& in = step.in;
   if (is_nothing(in.op)) return;
   if (in.op == Op::ENTRY) return emit_leaf_entry(step);

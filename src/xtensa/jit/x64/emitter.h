@@ -16,6 +16,7 @@
 #include <optional>
 #include <vector>
 
+#include "xtensa/jit/known_values.h"
 #include "xtensa/jit/translator.h"
 
 namespace espalier::xtensa::jit::x64 {
@@ -93,6 +94,7 @@ class Emitter {
   void emit_block(std::size_t index);
   void emit_end(const Block& block, std::size_t index);
   void emit_step(const Step& step);
+  void emit_instruction(const Step& step);
   void go_to(const Target& target, RegisterSet dirty, std::size_t from);
   void leave_to(std::uint32_t pc, RegisterSet dirty);
   void emit_loop_end(const Block& block, std::size_t index);
@@ -139,12 +141,7 @@ class Emitter {
   void put_constant(unsigned reg, std::uint32_t value);
   void load_into(Gp to, unsigned reg);
   void load_ps(Gp to, Gp scratch);
-  std::optional<std::uint32_t> constant(unsigned reg) const;
-  // Nothing is known of its value any more.
-  void forget_ar(unsigned reg) {
-    const std::uint32_t mask = ~(1u << reg);
-    aligned_ &= mask, narrow_ &= mask, constants_ &= mask;
-  }
+  std::optional<std::uint32_t> constant(unsigned reg) const { return known_.constant(reg); }
   void emit_op(asmjit::InstId id, const asmjit::Operand& a, const asmjit::Operand& b) { as_.emit(id, a, b); }
 
   // emit_entries.cpp
@@ -154,6 +151,7 @@ class Emitter {
   void emit_late_entries();
   void emit_landing(std::size_t index);
   bool falls_into(std::size_t index) const;
+  const Block& block_of(int index) const { return region_.blocks[static_cast<std::size_t>(index)]; }
   bool has_early_entry(std::size_t index) const;
   Label dead_entry(std::uint32_t pc);
 
@@ -176,6 +174,9 @@ class Emitter {
   void emit_conditional_store(const Instruction& in);
   std::uint32_t add_site();
   void emit_slow_call(std::uint32_t site);
+  // Where the slow path does the present step because its address is not what later steps take it for.
+  Label slow_and_leave(std::uint32_t site);
+  void test_aligned(unsigned reg, Gp address, std::uint32_t site);
   // The host instruction that `emit` emits accesses guest memory.
   template <typename Emit>
   void access(std::optional<Label> cold_path, std::uint32_t site, Emit emit) {
@@ -255,12 +256,8 @@ class Emitter {
   unsigned window_ = 0;  // that is open as far as the guest knows, above the region's
   const Step* current_ = nullptr;
   RegisterSet dirty_ = 0;  // allocated registers only
-  unsigned panes_ = 0;
   bool fp_ready_ = false;        // known to be so
-  std::uint32_t aligned_ = 0;    // AR registers known to be multiples of 4
-  std::uint32_t narrow_ = 0;     // AR registers known to point where bytes may be accessed
-  std::uint32_t constants_ = 0;  // AR registers with known values
-  std::array<std::uint32_t, kArs> values_{};
+  KnownValues known_{Facts{}};
   struct KnownSar {
     enum Kind : std::uint8_t { kUnknown, kConstant, kLeft, kRight } kind = kUnknown;
     std::uint32_t value = 0;  // or the register that SSL, SSR named

@@ -31,7 +31,7 @@ struct State {
   std::uint32_t windowstart = 1;  // 16 bits
   std::uint32_t ps = 0x1f;        // whole PS; OWB and CALLINC included
   std::uint32_t lbeg = 0, lend = 0, lcount = 0, sar = 0, br = 0, scompare1 = 0;
-  std::uint32_t acclo = 0, acchi = 0;  // acchi: 8 bits, sign-extended when read
+  std::uint32_t acclo = 0, acchi = 0;  // side by side; acchi: 8 bits, sign-extended when read
   std::array<std::uint32_t, 4> m{};
   std::array<std::uint32_t, 16> fr{};  // FP registers as bit patterns
   std::uint32_t fcr = 0, fsr = 0, threadptr = 0, f64r_lo = 0, f64r_hi = 0, f64s = 0;

@@ -25,7 +25,7 @@ constexpr std::array kSpecialRegisters = {
     R{Sr::BR, kPlain | R::kUser, AT(br), 0xffff},
     R{Sr::SCOMPARE1, kPlain | R::kUser, AT(scompare1), kAll},
     R{Sr::ACCLO, kPlain | R::kUser, AT(acclo), kAll},
-    R{Sr::ACCHI, kComputed | R::kUser, AT(acchi), 0xff},
+    R{Sr::ACCHI, kComputed | R::kPlainWrite | R::kUser, AT(acchi), 0xff},
     R{Sr::M0, kPlain | R::kUser, AT_INDEX(m, 0), kAll},
     R{Sr::M1, kPlain | R::kUser, AT_INDEX(m, 1), kAll},
     R{Sr::M2, kPlain | R::kUser, AT_INDEX(m, 2), kAll},

@@ -30,9 +30,8 @@ std::optional<unsigned> register_of_special(std::uint32_t number) {
     case Sr::LCOUNT:
       return kLcount;
     case Sr::ACCLO:
-      return kAcclo;
     case Sr::ACCHI:
-      return kAcchi;
+      return kAcc;
     case Sr::M0:
     case Sr::M1:
     case Sr::M2:
@@ -49,10 +48,8 @@ std::size_t state_offset(unsigned reg) {
       return offsetof(State, sar);
     case kLcount:
       return offsetof(State, lcount);
-    case kAcclo:
+    case kAcc:
       return offsetof(State, acclo);
-    case kAcchi:
-      return offsetof(State, acchi);
     default:
       return reg < kFirstFr ? offsetof(State, m) + 4 * (reg - kFirstMr)
                             : offsetof(State, fr) + 4 * (reg - kFirstFr);
@@ -79,9 +76,9 @@ RegisterUse registers_of(const Instruction& in) {
   }
   if (is_mac16(in.op) && in.op != Op::LDINC && in.op != Op::LDDEC) {
     const Mac16Form form = mac16_form(in.op);
-    use.writes |= bit(kAcclo) | bit(kAcchi);
+    use.writes |= bit(kAcc);
     if (form.kind == Mac16Form::kAdd || form.kind == Mac16Form::kSubtract)
-      use.reads |= bit(kAcclo) | bit(kAcchi);
+      use.reads |= bit(kAcc);
   }
   const auto number = static_cast<std::uint32_t>(in.imm);
   switch (in.op) {
@@ -103,6 +100,7 @@ RegisterUse registers_of(const Instruction& in) {
       break;
     case Op::WSR:
       use.writes |= special(number);
+      use.reads |= special(number) & bit(kAcc);  // the other half of it stays
       break;
     case Op::XSR:
       use.reads |= special(number);
@@ -145,7 +143,8 @@ bool is_resumed(const Instruction& in) {
       const SpecialRegister* row = find_special_register(static_cast<std::uint32_t>(in.imm));
       constexpr unsigned kBoth = SpecialRegister::kRead | SpecialRegister::kWrite;
       constexpr unsigned kPlain = SpecialRegister::kPlainRead | SpecialRegister::kPlainWrite;
-      return row != nullptr && (row->access & kBoth) == kBoth && (row->access & kPlain) != kPlain;
+      return row != nullptr && (row->access & kBoth) == kBoth && (row->access & kPlain) != kPlain &&
+             row->number != Sr::ACCHI;
     }
     default:
       return false;
@@ -189,8 +188,7 @@ bool is_translated(const Instruction& in) {
     }
     case Op::WSR: {
       const SpecialRegister* row = find_special_register(static_cast<std::uint32_t>(in.imm));
-      return row != nullptr && ((row->access & SpecialRegister::kPlainWrite) != 0 || row->number == Sr::PS ||
-                                row->number == Sr::ACCHI);
+      return row != nullptr && ((row->access & SpecialRegister::kPlainWrite) != 0 || row->number == Sr::PS);
     }
     case Op::XSR: {
       const SpecialRegister* row = find_special_register(static_cast<std::uint32_t>(in.imm));

@@ -26,12 +26,12 @@ struct Mode {
   bool operator==(const Mode&) const = default;
 };
 
-// A bit a register: AR 0 to 27 (those of the window 3 above are the last), SAR, LCOUNT, ACCLO, ACCHI, M0 to
-// M3, FR 0 to 15.
+// A bit a register: AR 0 to 27 (those of the window 3 above are the last), SAR, LCOUNT, the accumulator (ACCLO
+// and ACCHI), M0 to M3, FR 0 to 15.
 using RegisterSet = std::uint64_t;
 inline constexpr unsigned kArs = 28;
-inline constexpr unsigned kSar = kArs, kLcount = 29, kAcclo = 30, kAcchi = 31, kFirstMr = 32, kFirstFr = 36;
-inline constexpr unsigned kRegisters = 52;
+inline constexpr unsigned kSar = kArs, kLcount = 29, kAcc = 30, kFirstMr = 31, kFirstFr = 35;
+inline constexpr unsigned kRegisters = 51;
 constexpr RegisterSet bit(unsigned reg) {
   return RegisterSet{1} << reg;
 }

@@ -152,6 +152,7 @@ bool Translator::slow_path(SlowFrame& frame, const std::uint8_t* return_address)
     const std::uint8_t place = translation->places[reg];
     if (place == Translation::kNoPlace) continue;
     home(reg) = reg < kFirstFr ? static_cast<std::uint32_t>(frame.gpr[place]) : frame.fr[place];
+    if (reg == kAcc) state.acchi = frame.gpr[place] >> 32 & 0xff;
   }
   // The window that the function would have opened.
   const std::uint32_t opened = present_window() + site.window;
@@ -199,6 +200,7 @@ bool Translator::slow_path(SlowFrame& frame, const std::uint8_t* return_address)
     if (place == Translation::kNoPlace) continue;
     if (reg < kFirstFr) {
       frame.gpr[place] = home(reg);
+      if (reg == kAcc) frame.gpr[place] |= std::uint64_t{state.acchi} << 32;
     } else {
       frame.fr[place] = home(reg);
     }

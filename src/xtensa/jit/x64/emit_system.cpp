@@ -38,10 +38,10 @@ bool Emitter::emit_system(const Instruction& in) {
   switch (in.op) {
     case Op::RSR: {
       const SpecialRegister& row = *find_special_register(number);
-      if (row.number == Sr::ACCHI) {
-        load_into(x86::eax, kAcchi);
-        as_.movsx(x86::eax, x86::al);
-        put(in.t, x86::eax);
+      if (row.number == Sr::ACCLO || row.number == Sr::ACCHI) {
+        const Gp to = result(in.t, x86::eax);
+        read_acc(to, row.number);
+        put(in.t, to);
       } else if (const auto pseudo = register_of_special(number)) {
         put(in.t, read(*pseudo, x86::eax));
       } else if (row.number == Sr::PRID || row.number == Sr::CONFIGID0 || row.number == Sr::CONFIGID1) {
@@ -63,7 +63,9 @@ bool Emitter::emit_system(const Instruction& in) {
       const SpecialRegister& row = *find_special_register(number);
       load_into(x86::ecx, in.t);
       if (row.write_mask != 0xffffffff) as_.and_(x86::ecx, row.write_mask);
-      if (const auto pseudo = register_of_special(number)) {
+      if (row.number == Sr::ACCLO || row.number == Sr::ACCHI) {
+        write_acc(row.number, x86::ecx);
+      } else if (const auto pseudo = register_of_special(number)) {
         put(*pseudo, x86::ecx);
         if (*pseudo == kSar) sar_ = {};
       } else if (row.number == Sr::PS) {
@@ -89,9 +91,14 @@ bool Emitter::emit_system(const Instruction& in) {
       const SpecialRegister& row = *find_special_register(number);
       load_into(x86::ecx, in.t);
       const auto pseudo = register_of_special(number);
+      if (row.number == Sr::ACCLO || row.number == Sr::ACCHI) {
+        read_acc(x86::eax, row.number);
+        write_acc(row.number, x86::ecx);
+        put(in.t, x86::eax);
+        return true;
+      }
       if (pseudo) {
         load_into(x86::eax, *pseudo);
-        if (*pseudo == kAcchi) as_.movsx(x86::eax, x86::al);
       } else {
         as_.mov(x86::eax, word(row.offset));
       }

@@ -154,15 +154,27 @@ void Emitter::load_into(Gp to, unsigned reg) {
 }
 
 void Emitter::spill(RegisterSet dirty) {
-  for (unsigned reg = 0; reg < kFirstFr; ++reg)
-    if ((dirty & bit(reg)) != 0 && allocated(reg)) as_.mov(home(reg), host(reg));
+  for (unsigned reg = 0; reg < kFirstFr; ++reg) {
+    if ((dirty & bit(reg)) == 0 || !allocated(reg)) continue;
+    if (reg == kAcc) {
+      store_acc(host(kAcc).r64());
+    } else {
+      as_.mov(home(reg), host(reg));
+    }
+  }
   for (unsigned reg = kFirstFr; uses_fp_ && reg < kRegisters; ++reg)
     if ((dirty & bit(reg)) != 0 && allocated(reg)) as_.movss(home(reg), xmm(reg));
 }
 
 void Emitter::fill(RegisterSet live) {
-  for (unsigned reg = 0; reg < kFirstFr; ++reg)
-    if ((live & bit(reg)) != 0 && allocated(reg)) as_.mov(host(reg), home(reg));
+  for (unsigned reg = 0; reg < kFirstFr; ++reg) {
+    if ((live & bit(reg)) == 0 || !allocated(reg)) continue;
+    if (reg == kAcc) {
+      as_.mov(host(kAcc).r64(), acc());
+    } else {
+      as_.mov(host(reg), home(reg));
+    }
+  }
   for (unsigned reg = kFirstFr; uses_fp_ && reg < kRegisters; ++reg)
     if ((live & bit(reg)) != 0 && allocated(reg)) as_.movss(xmm(reg), home(reg));
 }

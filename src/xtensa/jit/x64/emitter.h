@@ -212,6 +212,11 @@ class Emitter {
   bool emit_mac16(const Instruction& in);
   void mac16_multiply(const Instruction& in);
   void load_half(Gp to, unsigned reg, bool high, bool is_signed);
+  // In State, where bits 40 to 63 are 0; in a host register they may be anything.
+  Mem acc() const { return asmjit::x86::qword_ptr(asmjit::x86::rbp, offsetof(State, acclo)); }
+  void store_acc(Gp value);
+  void read_acc(Gp to, Sr half);
+  void write_acc(Sr half, Gp value);
 
   // emit_branch.cpp
   void emit_branch(const Instruction& in, Label taken);

@@ -77,8 +77,7 @@ RegisterUse registers_of(const Instruction& in) {
   if (is_mac16(in.op) && in.op != Op::LDINC && in.op != Op::LDDEC) {
     const Mac16Form form = mac16_form(in.op);
     use.writes |= bit(kAcc);
-    if (form.kind == Mac16Form::kAdd || form.kind == Mac16Form::kSubtract)
-      use.reads |= bit(kAcc);
+    if (form.kind == Mac16Form::kAdd || form.kind == Mac16Form::kSubtract) use.reads |= bit(kAcc);
   }
   const auto number = static_cast<std::uint32_t>(in.imm);
   switch (in.op) {

@@ -71,7 +71,8 @@ class Versions {
       changed = false;
       for (std::size_t i = originals_.size(); i-- > 0;) {
         Facts later;
-        for_each_way(originals_[i], [&](int to) { later = either(later, wanted_[static_cast<std::size_t>(to)]); });
+        for_each_way(originals_[i],
+                     [&](int to) { later = either(later, wanted_[static_cast<std::size_t>(to)]); });
         const Facts wanted = either(wanted_[i], flows[i].wanted_for(later));
         if (wanted == wanted_[i]) continue;
         wanted_[i] = wanted;
@@ -124,7 +125,8 @@ class Versions {
 }  // namespace
 
 void make_versions(Region& region, const ReadLiteral& literal) {
-  if (std::any_of(region.blocks.begin(), region.blocks.end(), [](const Block& block) { return block.depth != 0; }))
+  if (std::any_of(region.blocks.begin(), region.blocks.end(),
+                  [](const Block& block) { return block.depth != 0; }))
     Versions(region, literal).make();
 }
 

@@ -74,9 +74,7 @@ void Emitter::mac16_multiply(const Instruction& in) {
   load_half(x86::ecx, form.second_is_mr ? kFirstMr + in.t : in.t, form.second_high, is_signed);
   as_.imul(x86::rax, x86::rcx);
   const bool replaces = form.kind == Mac16Form::kReplace || form.kind == Mac16Form::kReplaceUnsigned;
-  const InstId id = replaces                            ? Inst::kIdMov
-                    : form.kind == Mac16Form::kSubtract ? Inst::kIdSub
-                                                        : Inst::kIdAdd;
+  const InstId id = replaces ? Inst::kIdMov : form.kind == Mac16Form::kSubtract ? Inst::kIdSub : Inst::kIdAdd;
   if (allocated(kAcc)) {
     emit_op(id, host(kAcc).r64(), x86::rax);
   } else {

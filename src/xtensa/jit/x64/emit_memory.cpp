@@ -38,7 +38,8 @@ Label Emitter::slow_and_leave(std::uint32_t site) {
   };
   const int next = block_->next.block;
   if (rest != 0 || block_->end == End::kInterpret || next == Target::kOutside) {
-    const void* const thunk = block_->end == End::kInterpret && rest == 0 ? thunks_.exit_interpret : thunks_.go_on;
+    const void* const thunk =
+        block_->end == End::kInterpret && rest == 0 ? thunks_.exit_interpret : thunks_.go_on;
     const Label out = cold_exit(current_->pc + current_->in.length, rest, dirty, thunk);
     slow_and([=, this] { as_.jmp(out); });
   } else {

@@ -261,7 +261,7 @@ class Emitter {
   unsigned window_ = 0;  // that is open as far as the guest knows, above the region's
   const Step* current_ = nullptr;
   RegisterSet dirty_ = 0;  // allocated registers only
-  bool fp_ready_ = false;        // known to be so
+  bool fp_ready_ = false;  // known to be so
   KnownValues known_{Facts{}};
   struct KnownSar {
     enum Kind : std::uint8_t { kUnknown, kConstant, kLeft, kRight } kind = kUnknown;

@@ -50,7 +50,7 @@ const Chip::Row Chip::kRows[] = {
     {0x3ff42000, devices::SpiFlashController::kSize, [](Chip& c) -> Device& { return c.spi1; }},
     {0x3ff43000, devices::SpiFlashController::kSize, [](Chip& c) -> Device& { return c.spi0; }},
     {0x3ff44000, devices::Gpio::kSize, [](Chip& c) -> Device& { return c.gpio; }},
-    {0x3ff47000, 0x100, [](Chip& c) -> Device& { return c.frc_timer; }},
+    {0x3ff47000, devices::FrcTimer::kSize, [](Chip& c) -> Device& { return c.frc_timer; }},
     {0x3ff48000, devices::RtcCntl::kSize, [](Chip& c) -> Device& { return c.rtc_cntl; }},
     {0x3ff48400, devices::RtcIo::kSize, [](Chip& c) -> Device& { return c.rtc_io; }},
     {0x3ff48800, devices::Sens::kSize, [](Chip& c) -> Device& { return c.sens; }},

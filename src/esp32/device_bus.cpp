@@ -27,6 +27,7 @@ DeviceBus::Target DeviceBus::find(std::uint32_t address) const {
   const std::uint8_t index = slots_[(address - kPeripheralBase) / kSlot];
   if (index == kNothing) return {nullptr, address};
   const Mount& mount = mounts_[index];
+  if (address - mount.address >= mount.size) return {nullptr, address};
   return {&mount, address - mount.address + mount.device_offset};
 }
 

@@ -18,8 +18,8 @@ class DeviceBus {
  public:
   DeviceBus(base::Logger& log, base::Tracer& tracer);
 
-  // Mounts `device` so that its register `device_offset` lies at `address`; both multiples of 256 bytes. A
-  // later mount takes the place of an earlier one where they overlap.
+  // Mounts `device` so that its register `device_offset` lies at `address`; both multiples of 256 bytes. It is
+  // not asked for what lies beyond `size`. A later mount takes the place of an earlier one where they overlap.
   void mount(std::uint32_t address, std::uint32_t size, devices::Device& device,
              std::uint32_t device_offset = 0);
 

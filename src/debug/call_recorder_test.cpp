@@ -141,7 +141,7 @@ TEST_P(CallRecorderTest, TimesAddUp) {
 // One that is observed and one that is not come to the same state at the same time.
 TEST_P(CallRecorderTest, TheGuestNoticesNothing) {
   const auto other = create();
-  record(50);
+  record(10);
   while (other->instructions() < machine->instructions()) other->run_round();
   EXPECT_EQ(other->instructions(), machine->instructions());
   EXPECT_EQ(other->clock().now(), machine->clock().now());

@@ -215,7 +215,7 @@ TEST_P(GdbSessionTest, ReadingARegisterHasNoEffect) {
   const std::vector<std::uint8_t> typed = {'a', 'b'};
   control->resume();
   uart.receive(typed);
-  run(200);
+  run(20);
   control->pause();
   constexpr std::uint32_t kFifo = 0x3ff50000, kStatus = kFifo + 0x1c;
   const std::string status = ask(fmt::format("m{:x},4", kStatus));

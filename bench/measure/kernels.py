@@ -1,6 +1,8 @@
-"""The kernels of guest/bench on each engine, and natively. Time is processor time: the process is asleep before it is
-told to run a kernel and asleep again after it, so it is exact however busy the host is."""
+"""The kernels of guest/bench on each engine, and natively. Time is processor time, so it is exact however busy the host
+is. Whoever is not measured is stopped: a machine in warp that waits does not sleep, as its timers come due at once."""
+import contextlib
 import dataclasses
+import signal
 
 from .guest import Failed, Guest
 
@@ -33,22 +35,37 @@ class Runner:
         self.guest = Guest(command)
         self.guest.expect('ready')
         self.guest.line()
+        self.guest.process.send_signal(signal.SIGSTOP)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        self.guest.process.send_signal(signal.SIGCONT)
         self.guest.__exit__()
 
+    @contextlib.contextmanager
+    def awake(self):
+        self.guest.process.send_signal(signal.SIGCONT)
+        try:
+            yield
+        finally:
+            self.guest.process.send_signal(signal.SIGSTOP)
+
     def kernels(self):
-        self.guest.send('list\n')
         names = []
-        while (line := self.guest.line()) != 'listed':
-            if line.startswith('kernel '):
-                names.append(line.split()[1])
+        with self.awake():
+            self.guest.send('list\n')
+            while (line := self.guest.line()) != 'listed':
+                if line.startswith('kernel '):
+                    names.append(line.split()[1])
         return names
 
     def run(self, kernel, rounds):
+        with self.awake():
+            return self.run_awake(kernel, rounds)
+
+    def run_awake(self, kernel, rounds):
         before = self.guest.cpu()
         self.guest.send(f'{kernel} {rounds}\n')
         while not (line := self.guest.line(300)).startswith('bench '):

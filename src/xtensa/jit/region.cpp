@@ -354,15 +354,7 @@ class Discovery {
 
 std::vector<int> successors(const Block& block) {
   std::vector<int> all;
-  const auto add = [&](const Target& target) {
-    if (target.block != Target::kOutside) all.push_back(target.block);
-  };
-  // Behind a call everything is in memory: that is an entry, not a way on.
-  if (block.end != End::kCall && block.end != End::kCallX && block.end != End::kReturn &&
-      block.end != End::kResume)
-    add(block.next);
-  add(block.taken);
-  if (block.leaf != Target::kOutside) all.push_back(block.leaf);
+  for_each_way(block, [&all](int to) { all.push_back(to); });
   return all;
 }
 

@@ -126,6 +126,17 @@ struct Block {
   int version_of = Target::kOutside;  // the same block, but of its registers nothing is known
 };
 
+// Visits the index of each block of the region that registers are taken along to. Behind a call everything is
+// in memory: that is an entry, not a way on.
+template <typename SomeBlock, typename Visit>
+void for_each_way(SomeBlock& block, Visit visit) {
+  const bool comes_back = block.end == End::kCall || block.end == End::kCallX || block.end == End::kReturn ||
+                          block.end == End::kResume;
+  if (!comes_back && block.next.block != Target::kOutside) visit(block.next.block);
+  if (block.taken.block != Target::kOutside) visit(block.taken.block);
+  if (block.leaf != Target::kOutside) visit(block.leaf);
+}
+
 struct Region {
   std::uint32_t pc = 0;
   Mode mode;

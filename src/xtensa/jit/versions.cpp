@@ -10,16 +10,6 @@ namespace {
 constexpr std::size_t kMaxVersions = 6;     // of a block, the first included
 constexpr unsigned kMaxVersionSteps = 300;  // of a region
 
-// Ways to blocks of the region that registers take along. Behind calls everything is in memory.
-template <typename SomeBlock, typename Visit>
-void for_each_way(SomeBlock& block, Visit visit) {
-  const bool comes_back = block.end == End::kCall || block.end == End::kCallX || block.end == End::kReturn ||
-                          block.end == End::kResume;
-  if (!comes_back && block.next.block != Target::kOutside) visit(block.next.block);
-  if (block.taken.block != Target::kOutside) visit(block.taken.block);
-  if (block.leaf != Target::kOutside) visit(block.leaf);
-}
-
 Facts either(const Facts& a, const Facts& b) {
   Facts facts{.aligned = a.aligned | b.aligned, .panes = std::max(a.panes, b.panes)};
   for (unsigned reg = 0; reg < kArs; ++reg) facts.set_room(reg, std::max(a.room(reg), b.room(reg)));

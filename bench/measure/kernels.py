@@ -11,7 +11,7 @@ INTEGER = ('integer', 'sort', 'crc_bits', 'crc_table', 'matrix', 'string', 'memo
            'indirect_calls', 'bytecode')
 LEAST_SHARES = {kernel: 0.25 for kernel in INTEGER} | {'mix': 0.4}
 LEAST_MIPS = {'integer': 800}
-TWO_CORES = ('atomics_two_cores', 'lock_two_cores', 'cross_interrupts')
+TWO_CORES = ('atomics_two_cores', 'lock_two_cores', 'compute_two_cores', 'cross_interrupts')
 
 
 @dataclasses.dataclass

@@ -40,14 +40,15 @@ constexpr Ticks kCatchUp = 64;
 constexpr Ticks kPastTimer = 8;
 constexpr Ticks kLeastCredit = 256;  // cycles; of turns that are shorter
 // A core may spin if so few last instructions of a turn have not led it as far on as a straight run of the
-// shortest (2 bytes) would have, nor further back than this. They are few because a core may begin to spin
-// within a turn of kCyclesPolling, which must not go unnoticed. A core that may spin is stepped: it does if
-// it comes by again, within so many instructions, with the same registers.
+// shortest (2 bytes) would have, nor further back than this, unless the loop that it is in waits for nothing.
+// They are few because a core may begin to spin within a turn of kCyclesPolling, which must not go unnoticed.
+// A core that may spin is stepped: it does if it comes by again, within so many instructions, with the same
+// registers.
 constexpr std::uint64_t kProbeInstructions = 8;
 constexpr std::uint32_t kSpinBytes = 64;
 constexpr std::uint64_t kLongestSpin = 16;
-// A loop that gets somewhere is not stepped again for so many turns. Its turns stay short: it may end in one
-// that spins.
+// A loop that looks at memory and gets somewhere is not stepped again for so many turns. They stay short: it
+// may end in one that spins.
 constexpr unsigned kLookAway = 16;
 
 std::uint64_t host_ns() {
@@ -86,16 +87,25 @@ Ticks Scheduler::limit(Ticks from, Ticks cycles) const {
   return std::min(from + kCatchUp * turn, std::max(events_.next_deadline(), from + kPastTimer * turn));
 }
 
-Ticks Scheduler::turn_length(bool both) {
-  const auto length_for = [](const Spin& spin) {
-    if (!spin.suspected && spin.length == 0) return kCyclesBoth;
-    if (spin.length == 0 || spin.turns < kPatientTurns) return kCyclesPolling;
+// How long the other core's turns are, as far as this one's doings go.
+Ticks Scheduler::turn_length_beside(const Spin& spin) {
+  if (spin.length == 0) return spin.suspected ? kCyclesPolling : kCyclesBoth;
+  if (spin.loop.awaits == xtensa::Awaits::kNothing) return kCyclesBoth;
+  if (spin.turns >= kPatientTurns) {
     const unsigned doublings = std::min((spin.turns - kPatientTurns) / kTurnsToDouble, 16u);
     return std::min(kCyclesPolling << doublings, kCyclesBoth);
-  };
+  }
+  // Halved each time that the lock is not free, so that it cannot be missed time and again.
+  if (spin.loop.awaits == xtensa::Awaits::kLock)
+    return std::max(kCyclesBoth >> std::min(spin.turns, 16u), kCyclesPolling);
+  return kCyclesPolling;
+}
+
+Ticks Scheduler::turn_length(bool both) {
   if (both) {
-    const Ticks length = std::min(length_for(spins_[0]), length_for(spins_[1]));
-    if (spins_[0].length != 0 || spins_[1].length != 0) short_turns_ = kShortTurnsAfterSpinning;
+    const Ticks length = std::min(turn_length_beside(spins_[0]), turn_length_beside(spins_[1]));
+    const auto hurries = [](const Spin& spin) { return spin.awaits_memory() && spin.turns < kPatientTurns; };
+    if (hurries(spins_[0]) || hurries(spins_[1])) short_turns_ = kShortTurnsAfterSpinning;
     if (length != kCyclesBoth || short_turns_ == 0) return length;
     --short_turns_;
     return kCyclesPolling;
@@ -183,7 +193,8 @@ void Scheduler::run_core(xtensa::Core& core, Ticks start, Ticks& end, bool first
     if (clock_.mode() == ClockMode::kRealtime) break;
     local = reached;
     if (woken_) {
-      spins_[core.index()].suspected = true;  // it may well wait for an answer now
+      // It may well wait for an answer now.
+      spins_[core.index()].suspected = spins_[core.index()].goes_round = true;
       short_turns_ = kShortTurnsAfterSpinning;
       break;
     }
@@ -225,14 +236,20 @@ Scheduler::Spin Scheduler::place_of(const xtensa::Core& core) {
   return place;
 }
 
-// Runs `count` instructions, and suspects the core of spinning if they went round in a small piece of code.
-// One that is in the middle of a wait for time goes round, too, but looks at nothing meanwhile.
+// Runs `count` instructions, and suspects the core of spinning if they went round in a small piece of code
+// that may wait for the other core. One that is in the middle of a wait for time goes round, too, but looks
+// at nothing meanwhile.
 xtensa::Stop Scheduler::probe(xtensa::Core& core, std::uint64_t count) {
+  Spin& spin = spins_[core.index()];
   const std::uint32_t before = core.state().pc;
   const xtensa::Stop stop = core.run(count);
   const std::uint32_t moved = core.state().pc - before + kSpinBytes;
-  spins_[core.index()].suspected =
+  const bool small =
       stop == xtensa::Stop::kBudget && moved < kSpinBytes + 2 * count && core.instructions() >= waits_until_;
+  const bool known = spin.loop.innermost && spin.loop.has(before) && spin.loop.has(core.state().pc);
+  if (small && !known) spin.loop = xtensa::loop_around(core);
+  spin.suspected = small && spin.loop.awaits == xtensa::Awaits::kMemory;
+  spin.goes_round = small && spin.loop.awaits != xtensa::Awaits::kNothing;
   return stop;
 }
 
@@ -242,18 +259,19 @@ xtensa::Stop Scheduler::run_and_probe(xtensa::Core& core, std::uint64_t budget, 
   Spin& spin = spins_[core.index()];
   const std::uint64_t goal = core.instructions() + budget;
   const std::uint64_t length = std::exchange(spin.length, 0);
-  const bool suspected = std::exchange(spin.suspected, false);
+  spin.suspected = false;
+  const bool goes_round = std::exchange(spin.goes_round, false);
   waits_until_ = 0;
   if (spin.looks_away != 0) --spin.looks_away;
   // Alone it may go round as often as it likes. It is suspected nevertheless: it may have started the other.
-  if (both && (length != 0 || (suspected && spin.looks_away == 0))) {
+  if (both && (length != 0 || (goes_round && spin.looks_away == 0))) {
     const Spin place = place_of(core);
     const std::uint64_t step = length != 0 ? length : 1;
     const std::uint64_t most = length != 0 ? length : kLongestSpin;
     for (std::uint64_t done = step; done <= most; done += step) {
       const bool ends = step >= budget;  // a timer is due
       const xtensa::Stop stop = core.run(std::min(step, budget));
-      spin.suspected = ends;
+      spin.suspected = spin.goes_round = ends;
       if (ends || stop != xtensa::Stop::kBudget || interrupted_) return stop;
       const std::uint64_t executed = core.instructions();  // a native function counts for many
       if (executed >= goal) return stop;
@@ -261,13 +279,14 @@ xtensa::Stop Scheduler::run_and_probe(xtensa::Core& core, std::uint64_t budget, 
       if (core.state().pc != place.pc) continue;
       const Spin now = place_of(core);
       if (now.registers == place.registers) {
-        const unsigned turns = length != 0 && spin.registers == now.registers ? spin.turns + 1 : 0;
-        spin = now;
+        if (length == 0) spin.loop = xtensa::loop_around(core);
+        spin.turns = length != 0 && spin.registers == now.registers ? spin.turns + 1 : 0;
+        spin.pc = now.pc;
+        spin.registers = now.registers;
         spin.length = done;
-        spin.turns = turns;
         return stop;
       }
-      spin.looks_away = kLookAway;
+      if (spin.loop.awaits == xtensa::Awaits::kMemory) spin.looks_away = kLookAway;
       break;
     }
   }

@@ -11,6 +11,7 @@
 #include "base/event_queue.h"
 #include "esp32/machine_clock.h"
 #include "xtensa/core.h"
+#include "xtensa/waiting_loop.h"
 
 namespace espalier::esp32 {
 
@@ -66,6 +67,8 @@ class Scheduler {
   void on_turn_end(const void* owner, TurnObserver observer);
 
  private:
+  struct Spin;
+  static base::Ticks turn_length_beside(const Spin& spin);
   base::Ticks turn_length(bool both);
   std::uint64_t instructions_left() const;
   base::Ticks limit(base::Ticks from, base::Ticks cycles) const;
@@ -79,12 +82,17 @@ class Scheduler {
     std::uint64_t length = 0;
     unsigned turns = 0;       // that it has gone round in this way
     unsigned looks_away = 0;  // turns for which it is not looked at more closely
-    bool suspected = false;   // its last turn ended in a small loop
-    void archive(base::Archive& ar) { ar(pc, registers, length, turns, looks_away, suspected); }
+    bool suspected = false;   // its last turn ended in a small loop that may wait for a flag
+    bool goes_round = false;  // or for a lock: it may spin
+    xtensa::SmallLoop loop;   // the last one that a turn ended in
+    bool awaits_memory() const { return length != 0 && loop.awaits == xtensa::Awaits::kMemory; }
+    void archive(base::Archive& ar) {
+      ar(pc, registers, length, turns, looks_away, suspected, goes_round, loop);
+    }
   };
   static Spin place_of(const xtensa::Core& core);
-  // Runs a turn and finds out whether the core spins.
   xtensa::Stop probe(xtensa::Core& core, std::uint64_t count);
+  // Runs a turn and finds out whether the core spins.
   xtensa::Stop run_and_probe(xtensa::Core& core, std::uint64_t budget, bool both);
 
   unsigned short_turns_ = 0;

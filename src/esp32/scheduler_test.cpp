@@ -13,7 +13,7 @@
 namespace espalier::esp32 {
 namespace {
 
-constexpr std::uint32_t kFlag = 0x3ffb0000, kSeen = 0x3ffb0004, kDone = 0x3ffb000c;
+constexpr std::uint32_t kFlag = 0x3ffb0000, kSeen = 0x3ffb0004, kReady = 0x3ffb0008, kDone = 0x3ffb000c;
 
 // The PRO CPU turns its watchdogs off, starts the APP CPU at `app` and waits until it is there; then comes
 // the test's part. a8 points to the words above: flag, seen, ready, done.
@@ -71,6 +71,16 @@ class SchedulerTest : public testing::Test {
     while (word(kDone) == 0 && machine_->instructions() < instructions && !machine_->halted()) {
       if (machine_->run_round() == Machine::Progress::kIdle && !machine_->skip_idle()) break;
     }
+  }
+  // Runs until the APP CPU has come to its program, and from there to the end; what turns that took.
+  SchedulerStats turns_to(std::uint64_t instructions) {
+    while (word(kReady) == 0 && machine_->instructions() < instructions) machine_->run_round();
+    const SchedulerStats before = machine_->scheduler().stats();
+    run_to(instructions);
+    SchedulerStats taken = machine_->scheduler().stats();
+    taken.turns -= before.turns;
+    taken.polling_turns -= before.polling_turns;
+    return taken;
   }
   std::unique_ptr<Machine> machine_;
 };
@@ -138,6 +148,29 @@ stay2:   j stay2
       << "a round of its loop for 24 instructions of the other";
 }
 
+// Once its patience is up it does not keep the other's turns short.
+TEST_F(SchedulerTest, ACoreThatSpinsForLongLeavesTheOtherLongTurns) {
+  boot(R"(
+         movi a5, 100
+         slli a5, a5, 12
+count:   addi a5, a5, -1
+         bnez a5, count
+         movi a6, 1
+         s32i a6, a8, 12
+stay:    j stay
+app:     l32r a8, ram
+         movi a6, 1
+         s32i a6, a8, 8
+up:      memw
+         l32i a4, a8, 0
+         beqz a4, up
+stay2:   j stay2
+)");
+  const SchedulerStats taken = turns_to(20'000'000);
+  ASSERT_EQ(word(kDone), 1u);
+  EXPECT_LT(taken.turns, 1'600u) << "of 0.8 million cycles";
+}
+
 TEST_F(SchedulerTest, StraightCodeHasLongTurns) {
   std::string straight;
   for (int i = 0; i < 40; ++i) straight += "addi.n a9, a9, 1\n";
@@ -162,6 +195,94 @@ up:
   run_to(20'000'000);
   ASSERT_EQ(word(kDone), 1u);
   EXPECT_LT(machine_->scheduler().stats().turns, 2'500u);
+}
+
+// Loops that look at no place twice wait for nobody.
+TEST_F(SchedulerTest, SmallLoopsThatGetOnHaveLongTurns) {
+  boot(R"(
+         movi a5, 100
+         slli a5, a5, 12
+         or a9, a8, a8
+count:   addi a5, a5, -1
+         l32i a4, a9, 64
+         addi a9, a9, 4
+         extui a9, a9, 0, 8
+         add a9, a9, a8
+         bnez a5, count
+         movi a6, 1
+         s32i a6, a8, 12
+stay:    j stay
+app:     l32r a8, ram
+         movi a6, 1
+         s32i a6, a8, 8
+up:      addi a5, a5, 1
+         xor a4, a4, a5
+         j up
+)");
+  const SchedulerStats taken = turns_to(20'000'000);
+  ASSERT_EQ(word(kDone), 1u);
+  EXPECT_LT(taken.polling_turns, 60u);
+  EXPECT_LT(taken.turns, 2'600u) << "of 2.4 million cycles";
+}
+
+TEST_F(SchedulerTest, WhoStaysInPlaceForEverLeavesTheOtherLongTurns) {
+  boot(R"(
+         movi a5, 100
+         slli a5, a5, 10
+count:   addi a5, a5, -1
+         bnez a5, count
+         movi a6, 1
+         s32i a6, a8, 12
+stay:    j stay
+app:     l32r a8, ram
+         movi a6, 1
+         s32i a6, a8, 8
+stay2:   j stay2
+)");
+  const SchedulerStats taken = turns_to(20'000'000);
+  ASSERT_EQ(word(kDone), 1u);
+  EXPECT_LT(taken.polling_turns, 60u);
+  EXPECT_LT(taken.turns, 300u) << "of 0.2 million cycles";
+}
+
+// Both cores take a spin lock 1,000 times each and count under it; the first to be done counts on to keep the
+// other waiting. `done` is what the PRO CPU found counted at its end.
+TEST_F(SchedulerTest, ALockChangesHandsWithoutShortTurnsAllAlong) {
+  const std::string locked = R"(
+take:    movi a4, 1
+         wsr.scompare1 a2
+         s32c1i a4, a8, 0          # the lock is where the flag is elsewhere
+         bnez a4, take
+         l32i a4, a8, 4
+         addi a4, a4, 1
+         addi a9, a9, 1
+         addi a9, a9, 1
+         addi a9, a9, 1
+         addi a9, a9, 1
+         s32i a4, a8, 4
+         memw
+         s32i a2, a8, 0
+)";
+  std::string other = locked;
+  other.replace(other.find("take"), 4, "tak2").replace(other.find(" take"), 5, " tak2");
+  boot("movi a5, 1000\n" + locked + R"(
+         addi a5, a5, -1
+         bnez a5, take
+         l32i a4, a8, 4
+         s32i a4, a8, 12
+stay:    j stay
+app:     l32r a8, ram
+         movi a2, 0
+         movi a6, 1
+         s32i a6, a8, 8
+)" + other +
+       "j tak2");
+  const SchedulerStats taken = turns_to(2'000'000);
+  const std::uint32_t counted = word(kDone);
+  EXPECT_GT(counted, 1'300u) << "the APP CPU has had its share";
+  EXPECT_LT(counted, 4'000u);
+  EXPECT_LT(taken.polling_turns, 100u);
+  EXPECT_LT(taken.turns, 300u);
 }
 
 // The APP CPU sleeps, counts its interrupts in `seen` and answers each with one for the PRO CPU. That one's

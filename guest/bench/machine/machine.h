@@ -9,6 +9,7 @@
   X(atomics)               \
   X(atomics_two_cores)     \
   X(lock_two_cores)        \
+  X(compute_two_cores)     \
   X(interrupts)            \
   X(cross_interrupts)      \
   X(task_switches)

@@ -23,7 +23,7 @@ namespace {
 // The environment's URL, for images whose health check is one command whatever runs in the container.
 constexpr const char* kUrlVariable = "ESPALIER_HEALTH";
 
-struct Arguments {
+struct HealthArguments {
   std::string url;
   std::string fleet;
   std::string ready = "100%";
@@ -31,7 +31,7 @@ struct Arguments {
 };
 
 // What the check has found, in one line: healthy, or the error.
-using Finding = std::expected<std::string, std::string>;
+using Health = std::expected<std::string, std::string>;
 using Wrong = std::unexpected<std::string>;
 
 // N, or a share of those that are to run. The share is rounded up: of three devices 50% are two.
@@ -52,7 +52,7 @@ std::expected<Wanted, std::string> parse_wanted(std::string_view text) {
   return wanted;
 }
 
-Finding check_fleet(const Arguments& arguments, const Wanted& wanted) {
+Health check_fleet(const HealthArguments& arguments, const Wanted& wanted) {
   const auto running = fleet::Running::find(arguments.fleet);
   if (!running) return Wrong(running.error());
   const espalier::fleet::api::Client client(running->endpoint(),
@@ -74,7 +74,7 @@ Finding check_fleet(const Arguments& arguments, const Wanted& wanted) {
   return found;
 }
 
-Finding check_url(const Arguments& arguments, load::Target target) {
+Health check_url(const HealthArguments& arguments, load::Target target) {
   load::LoadOptions options;
   options.targets.push_back(std::move(target));
   options.connections = 1;
@@ -90,13 +90,13 @@ Finding check_url(const Arguments& arguments, load::Target target) {
   return Wrong(result->first_failure.empty() ? arguments.url + ": no answer" : result->first_failure);
 }
 
-int check(Arguments arguments) {
+int check(HealthArguments arguments) {
   const char* url = std::getenv(kUrlVariable);
   if (arguments.url.empty() && arguments.fleet.empty() && url != nullptr && !fleet::Running::any())
     arguments.url = url;
   const auto wanted = parse_wanted(arguments.ready);
   if (!wanted) return fail(wanted.error());
-  Finding finding;
+  Health finding;
   if (arguments.url.empty()) {
     finding = check_fleet(arguments, *wanted);
   } else {
@@ -116,7 +116,7 @@ int check(Arguments arguments) {
 }  // namespace
 
 void add_health_command(CLI::App& app, Action& action) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<HealthArguments>();
   CLI::App* command =
       app.add_subcommand("health", "Tell by the exit code whether a fleet, or a guest's web server, is well");
   command->footer(

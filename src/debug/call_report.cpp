@@ -9,13 +9,12 @@
 #include <optional>
 #include <utility>
 
+#include "debug/core_names.h"
 #include "debug/trace_writer.h"
 #include "rom/rom.h"
 
 namespace espalier::debug {
 namespace {
-
-constexpr std::string_view kCoreNames[] = {"PRO CPU", "APP CPU"};
 
 double us(base::Ticks ticks) {
   return static_cast<double>(ticks) / base::kTicksPerMicrosecond;

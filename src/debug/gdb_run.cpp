@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "debug/core_names.h"
 #include "debug/gdb_registers.h"
 #include "debug/gdb_session.h"
 
@@ -51,7 +52,7 @@ std::vector<GdbSession::Thread> GdbSession::threads() {
   if (target_.tasks) tasks = target_.tasks->tasks(task_memory());
   std::vector<Thread> all;
   for (unsigned cpu = 0; cpu < kCores; ++cpu) {
-    std::string text = cpu == 0 ? "PRO CPU" : "APP CPU";
+    std::string text(kCoreNames[cpu]);
     for (const FreeRtosTask& task : tasks)
       if (task.cpu == cpu) text += fmt::format(": {} (running, priority {})", task.name, task.priority);
     if (machine_.core(cpu).halted()) text += ": not started";

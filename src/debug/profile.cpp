@@ -7,10 +7,11 @@
 #include <set>
 #include <utility>
 
+#include "debug/core_names.h"
+
 namespace espalier::debug {
 namespace {
 
-constexpr std::string_view kCoreNames[] = {"PRO CPU", "APP CPU"};
 constexpr std::string_view kWaits = "(waits)";
 // The first texts.
 constexpr std::uint32_t core_text(unsigned cpu) {

@@ -5,13 +5,14 @@
 #include <algorithm>
 #include <iterator>
 
+#include "debug/core_names.h"
+
 namespace espalier::debug {
 
 using base::TraceEvent;
 
 namespace {
 
-constexpr std::string_view kCoreNames[] = {"PRO CPU", "APP CPU"};
 // A bit at 100 Mbit/s; preamble, check sequence and gap beside the frame; the shortest frame.
 constexpr std::uint64_t kNsPerByte = 80, kAroundFrame = 8 + 4 + 12, kShortest = 60;
 

@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "host/fault.h"
@@ -31,6 +32,10 @@ struct Error {
   Kind kind;
   std::string message;
 };
+
+inline std::unexpected<Error> error(Error::Kind kind, std::string message) {
+  return std::unexpected(Error{kind, std::move(message)});
+}
 
 template <class T>
 using Result = std::expected<T, Error>;

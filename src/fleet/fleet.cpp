@@ -17,10 +17,6 @@
 namespace espalier::fleet {
 namespace {
 
-std::unexpected<Error> error(Error::Kind kind, std::string message) {
-  return std::unexpected(Error{kind, std::move(message)});
-}
-
 constexpr std::array kStates = {DeviceState::kStarting, DeviceState::kRunning, DeviceState::kBackOff,
                                 DeviceState::kStopped,  DeviceState::kExited,  DeviceState::kFailed};
 

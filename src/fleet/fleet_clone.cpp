@@ -11,10 +11,6 @@
 namespace espalier::fleet {
 namespace {
 
-std::unexpected<Error> error(Error::Kind kind, std::string message) {
-  return std::unexpected(Error{kind, std::move(message)});
-}
-
 // What is published when nobody has said: the same guest ports, at any free ports of the host.
 std::vector<PortSpec> any_ports(std::vector<PortSpec> ports) {
   for (PortSpec& port : ports) {

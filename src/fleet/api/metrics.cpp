@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "fleet/api/to_json.h"
+
 namespace espalier::fleet::api {
 
 namespace {
@@ -45,10 +47,6 @@ class Text {
   std::string name_;
   std::string text_;
 };
-
-double seconds(std::uint64_t ns) {
-  return static_cast<double>(ns) / 1e9;
-}
 
 struct DeviceFamily {
   std::string_view name;

@@ -6,7 +6,6 @@ namespace espalier::fleet::api {
 
 namespace {
 
-constexpr double kSecond = 1e9;  // in nanoseconds
 constexpr double kMillisecond = 1e6;
 
 Json time_or_null(double time) {
@@ -15,10 +14,6 @@ Json time_or_null(double time) {
 
 Json text_or_null(const std::string& text) {
   return text.empty() ? Json(nullptr) : Json(text);
-}
-
-double seconds(std::uint64_t ns) {
-  return static_cast<double>(ns) / kSecond;
 }
 
 Json to_json(const DeviceStats& device) {

@@ -1,12 +1,19 @@
 // What the control facade tells, as openapi.json describes it.
 #pragma once
 
+#include <cstdint>
+
 #include "base/json_schema.h"
 #include "fleet/control.h"
 
 namespace espalier::fleet::api {
 
 using base::Json;
+
+// As the API gives times.
+inline double seconds(std::uint64_t ns) {
+  return static_cast<double>(ns) / 1e9;
+}
 
 Json to_json(const FleetInfo& info);
 Json to_json(const GroupInfo& group);

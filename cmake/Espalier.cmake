@@ -20,10 +20,10 @@ if(ESPALIER_TESTS)
   include(GoogleTest)
 endif()
 
-# Compiles a target's files five at a time: where their headers are most of the work that takes half as long. Another build
-# type than Release compiles each alone, so that a header that somebody forgot is missed there.
+# Compiles a target's files five at a time: where their headers are most of the work that takes half as long. The build type
+# Debug compiles each alone, so that a header that somebody forgot is missed there.
 function(espalier_compile_together target)
-  if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 5)
   endif()
 endfunction()

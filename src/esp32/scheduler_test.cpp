@@ -1,6 +1,7 @@
 // Both cores of a machine in warp: how they share its time.
 #include "esp32/scheduler.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -82,8 +83,33 @@ class SchedulerTest : public testing::Test {
     taken.polling_turns -= before.polling_turns;
     return taken;
   }
+  // The PRO CPU counts 100 << `shift` down, two instructions each; the APP CPU does `app` meanwhile.
+  SchedulerStats count_beside(unsigned shift, const std::string& app) {
+    boot(fmt::format(R"(
+         movi a5, 100
+         slli a5, a5, {}
+count:   addi a5, a5, -1
+         bnez a5, count
+         movi a6, 1
+         s32i a6, a8, 12
+stay:    j stay
+app:     l32r a8, ram
+         movi a6, 1
+         s32i a6, a8, 8
+)",
+                     shift) +
+         app);
+    return turns_to(20'000'000);
+  }
   std::unique_ptr<Machine> machine_;
 };
+
+const std::string kSpin = R"(
+up:      memw
+         l32i a4, a8, 0
+         beqz a4, up
+stay2:   j stay2
+)";
 
 // What ESP-IDF's esp_dport_access_stall_other_cpu_end() and the next call's start do: a flag that the other
 // core polls is up for some dozens of instructions only.
@@ -126,23 +152,7 @@ down:    memw
 }
 
 TEST_F(SchedulerTest, ACoreThatSpinsLeavesItsTimeToTheOther) {
-  boot(R"(
-         movi a5, 200
-         slli a5, a5, 10
-count:   addi a5, a5, -1
-         bnez a5, count
-         movi a6, 1
-         s32i a6, a8, 12
-stay:    j stay
-app:     l32r a8, ram
-         movi a6, 1
-         s32i a6, a8, 8
-up:      memw
-         l32i a4, a8, 0
-         beqz a4, up
-stay2:   j stay2
-)");
-  run_to(20'000'000);
+  count_beside(11, kSpin);
   ASSERT_EQ(word(kDone), 1u);
   EXPECT_LT(machine_->core(1).instructions(), 120'000u)
       << "a round of its loop for 24 instructions of the other";
@@ -150,23 +160,7 @@ stay2:   j stay2
 
 // Once its patience is up it does not keep the other's turns short.
 TEST_F(SchedulerTest, ACoreThatSpinsForLongLeavesTheOtherLongTurns) {
-  boot(R"(
-         movi a5, 100
-         slli a5, a5, 12
-count:   addi a5, a5, -1
-         bnez a5, count
-         movi a6, 1
-         s32i a6, a8, 12
-stay:    j stay
-app:     l32r a8, ram
-         movi a6, 1
-         s32i a6, a8, 8
-up:      memw
-         l32i a4, a8, 0
-         beqz a4, up
-stay2:   j stay2
-)");
-  const SchedulerStats taken = turns_to(20'000'000);
+  const SchedulerStats taken = count_beside(12, kSpin);
   ASSERT_EQ(word(kDone), 1u);
   EXPECT_LT(taken.turns, 1'600u) << "of 0.8 million cycles";
 }
@@ -226,20 +220,7 @@ up:      addi a5, a5, 1
 }
 
 TEST_F(SchedulerTest, WhoStaysInPlaceForEverLeavesTheOtherLongTurns) {
-  boot(R"(
-         movi a5, 100
-         slli a5, a5, 10
-count:   addi a5, a5, -1
-         bnez a5, count
-         movi a6, 1
-         s32i a6, a8, 12
-stay:    j stay
-app:     l32r a8, ram
-         movi a6, 1
-         s32i a6, a8, 8
-stay2:   j stay2
-)");
-  const SchedulerStats taken = turns_to(20'000'000);
+  const SchedulerStats taken = count_beside(10, "stay2: j stay2");
   ASSERT_EQ(word(kDone), 1u);
   EXPECT_LT(taken.polling_turns, 60u);
   EXPECT_LT(taken.turns, 300u) << "of 0.2 million cycles";

@@ -104,7 +104,8 @@ Awaits awaited_by(std::span<const Instruction> loop, bool innermost) {
 SmallLoop loop_around(const Core& core) {
   const State& s = core.state();
   const SmallLoop none = {.first = s.pc, .last = s.pc};
-  const bool counted = s.lcount != 0 && (s.ps & kPsExcm) == 0 && s.pc >= s.lbeg && s.pc < s.lend;
+  const bool counted = s.lcount != 0 && (s.ps & kPsExcm) == 0 && s.pc >= s.lbeg &&
+                       s.pc - s.lbeg < kSmallLoopBytes && s.pc < s.lend;
   // Where it ends, then what leads to its begin from further on.
   std::optional<SmallLoop> found;
   std::uint32_t pc = s.pc;

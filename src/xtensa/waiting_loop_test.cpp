@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -133,6 +134,19 @@ TEST_F(WaitingLoopAround, MayBeOneOfLoopsRegisters) {
   expect(text, Awaits::kNothing);
   machine_.state().lcount = 0;
   EXPECT_EQ(around(text).awaits, Awaits::kMemory) << "no loop";
+}
+
+TEST_F(WaitingLoopAround, IsSmallWhateverTheGuestWritesToLbeg) {
+  std::string text;
+  for (unsigned at = 0; at < kSmallLoopBytes; at += 3) text += "nop; ";
+  text += "here: addi a2, a2, 4; end: ret";
+  program_ = machine_.load_program(text);
+  machine_.state().lbeg = testing::kCode;
+  machine_.state().lend = program_.at("end");
+  machine_.state().lcount = 3;
+  machine_.state().ps = 0;
+  const SmallLoop loop = around(text);
+  EXPECT_EQ(loop.first, loop.last);
 }
 
 TEST_F(WaitingLoopAround, IsNoneWhereThereIsNone) {

@@ -257,6 +257,12 @@ class CommandLine(unittest.TestCase):
             os.kill(pid, signal.SIGKILL)
             raise
 
+    def test_what_fails_on_the_way_to_the_background_is_told(self):
+        qemu = self.mission('-daemonize', '-serial', 'null', '-display', 'none', '-pidfile', 'nowhere/pid')
+        code, errors = qemu.end()
+        self.assertEqual(code, 1, 'the command waits for what the process in the background finds')
+        self.assertEqual(errors, 'qemu-system-xtensa: cannot create PID file nowhere/pid: No such file or directory\n')
+
     def test_a_serial_port_over_tcp(self):
         port = free_port()
         qemu = self.mission('-serial', f'tcp::{port},server')

@@ -29,18 +29,44 @@ std::expected<void, std::string> PidFile::write(const std::string& path) {
   return {};
 }
 
-std::expected<void, std::string> go_to_background() {
+Background::~Background() {
+  if (tell_ >= 0) close(tell_);
+}
+
+std::expected<void, std::string> Background::enter() {
+  const auto failed = [] {
+    return std::unexpected(fmt::format("cannot go to the background: {}", std::strerror(errno)));
+  };
   std::fflush(nullptr);
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return failed();
   const pid_t child = fork();
-  if (child < 0) return std::unexpected(fmt::format("cannot go to the background: {}", std::strerror(errno)));
-  if (child > 0) _exit(0);
+  if (child > 0) {
+    close(ends[1]);
+    char word = 0;
+    ssize_t count;
+    do count = read(ends[0], &word, 1);
+    while (count < 0 && errno == EINTR);
+    _exit(count == 1 ? 0 : 1);
+  }
+  close(ends[0]);
+  tell_ = ends[1];
+  if (child < 0) return failed();
   setsid();
+  return {};
+}
+
+void Background::ready() {
+  if (tell_ < 0) return;
   const int null = open("/dev/null", O_RDWR);
   if (null >= 0) {
     for (const int fd : {0, 1, 2}) dup2(null, fd);
     if (null > 2) close(null);
   }
-  return {};
+  // Nobody may be there to be told: whoever called was ended.
+  [[maybe_unused]] const ssize_t told = write(tell_, "", 1);
+  close(tell_);
+  tell_ = -1;
 }
 
 }  // namespace espalier::cli::qemu

@@ -54,6 +54,7 @@ class Program {
   Options options_;
   base::EventLoop loop_;
   host::SignalWatch signals_{loop_};
+  Background background_;
   PidFile pidfile_;
   std::unique_ptr<CodeLog> code_log_;
   // Of the serial port that shares its line with a monitor.
@@ -156,8 +157,10 @@ Result Program::open() {
     code_log_ = std::move(*log);
   }
   if (options_.daemonize)
-    if (auto ok = go_to_background(); !ok) return ok;
-  if (!options_.pidfile.empty()) return pidfile_.write(options_.pidfile);
+    if (auto ok = background_.enter(); !ok) return ok;
+  if (!options_.pidfile.empty())
+    if (auto ok = pidfile_.write(options_.pidfile); !ok) return ok;
+  background_.ready();
   return {};
 }
 

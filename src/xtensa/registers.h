@@ -97,6 +97,17 @@ inline constexpr std::array<InterruptLine, 32> kInterruptLines = {{
 inline constexpr std::array<unsigned, 3> kTimerInterrupt = {6, 15, 16};  // CCOMPARE0..2
 inline constexpr std::uint32_t kNmiLine = 1u << 14;                      // which INTENABLE does not mask
 static_assert(kInterruptLines[14].kind == InterruptKind::kNmi);
+constexpr std::uint32_t interrupts_of(InterruptKind kind) {
+  std::uint32_t mask = 0;
+  for (unsigned line = 0; line < kInterruptLines.size(); ++line)
+    if (kInterruptLines[line].kind == kind) mask |= 1u << line;
+  return mask;
+}
+// What INTSET can set.
+inline constexpr std::uint32_t kSettableInterrupts = interrupts_of(InterruptKind::kSoftware);
+// What INTCLEAR can clear: latched bits. Level and timer bits go when their cause does.
+inline constexpr std::uint32_t kClearableInterrupts =
+    kSettableInterrupts | interrupts_of(InterruptKind::kExternalEdge) | interrupts_of(InterruptKind::kNmi);
 // The interrupts of a level above n, by n.
 inline constexpr std::array<std::uint32_t, 16> kInterruptsAbove = [] {
   std::array<std::uint32_t, 16> masks{};

@@ -109,18 +109,6 @@ constexpr std::array<std::uint8_t, 256> kRows = [] {
   return rows;
 }();
 
-constexpr std::uint32_t lines_of(InterruptKind kind) {
-  std::uint32_t mask = 0;
-  for (unsigned i = 0; i < 32; ++i) {
-    if (kInterruptLines[i].kind == kind) mask |= 1u << i;
-  }
-  return mask;
-}
-constexpr std::uint32_t kSoftwareLines = lines_of(InterruptKind::kSoftware);
-// What INTCLEAR can clear: latched bits. Level and timer bits go when their cause does.
-constexpr std::uint32_t kClearable =
-    kSoftwareLines | lines_of(InterruptKind::kExternalEdge) | lines_of(InterruptKind::kNmi);
-
 }  // namespace
 
 const SpecialRegister* find_special_register(std::uint32_t number) {
@@ -175,11 +163,11 @@ void Core::write_special(Sr sr, std::uint32_t value) {
       return;
     }
     case Sr::INTERRUPT:
-      state_.interrupt |= value & kSoftwareLines;
+      state_.interrupt |= value & kSettableInterrupts;
       interrupts_changed();
       return;
     case Sr::INTCLEAR:
-      state_.interrupt &= ~(value & kClearable);
+      state_.interrupt &= ~(value & kClearableInterrupts);
       return;
     case Sr::INTENABLE:
     case Sr::PS:

@@ -122,7 +122,22 @@ RegisterUse registers_of(const Instruction& in) {
   return use;
 }
 
+bool changes_interrupts(const Instruction& in) {
+  const auto number = static_cast<Sr>(in.imm);
+  switch (in.op) {
+    case Op::RSIL:
+      return true;
+    case Op::WSR:
+      return number == Sr::PS || number == Sr::INTENABLE || number == Sr::INTERRUPT || number == Sr::INTCLEAR;
+    case Op::XSR:
+      return number == Sr::PS || number == Sr::INTENABLE;
+    default:
+      return false;
+  }
+}
+
 bool is_resumed(const Instruction& in) {
+  if (changes_interrupts(in)) return false;
   switch (in.op) {
     case Op::ROTW:
     case Op::RFE:
@@ -136,7 +151,7 @@ bool is_resumed(const Instruction& in) {
     case Op::WSR: {
       const SpecialRegister* row = find_special_register(static_cast<std::uint32_t>(in.imm));
       return row != nullptr && (row->access & SpecialRegister::kWrite) != 0 &&
-             (row->access & SpecialRegister::kPlainWrite) == 0 && row->number != Sr::PS;
+             (row->access & SpecialRegister::kPlainWrite) == 0;
     }
     case Op::XSR: {
       const SpecialRegister* row = find_special_register(static_cast<std::uint32_t>(in.imm));
@@ -156,7 +171,7 @@ Resume resume_of(const Instruction& in) {
 
 bool is_translated(const Instruction& in) {
   if (in.op == Op::kInvalid) return false;
-  if (is_resumed(in)) return true;
+  if (is_resumed(in) || changes_interrupts(in)) return true;
   switch (in.op) {
     case Op::RFI:    // of a level that does not exist
     case Op::ENTRY:  // only as a region's first
@@ -187,7 +202,7 @@ bool is_translated(const Instruction& in) {
     }
     case Op::WSR: {
       const SpecialRegister* row = find_special_register(static_cast<std::uint32_t>(in.imm));
-      return row != nullptr && ((row->access & SpecialRegister::kPlainWrite) != 0 || row->number == Sr::PS);
+      return row != nullptr && (row->access & SpecialRegister::kPlainWrite) != 0;
     }
     case Op::XSR: {
       const SpecialRegister* row = find_special_register(static_cast<std::uint32_t>(in.imm));
@@ -204,7 +219,7 @@ bool is_translated(const Instruction& in) {
 }
 
 bool needs_exact_state(const Instruction& in) {
-  if (in.op == Op::RSIL || in.op == Op::WSR || in.op == Op::RSR || in.op == Op::MOVSP || is_fp_register(in))
+  if (changes_interrupts(in) || in.op == Op::WSR || in.op == Op::RSR || in.op == Op::MOVSP || is_fp_register(in))
     return true;
   return instruction_row(in.op).is(kLoad | kStore | kRaises | kFp);
 }

@@ -57,6 +57,9 @@ enum class Resume : std::uint32_t {
   kPerform,         // WSR, XSR, ROTW, ...: goes on behind it
   kGoOn,            // nothing: another mode, an interrupt or a path that is not known here
 };
+// True for RSIL and what writes PS, INTENABLE, INTSET or INTCLEAR: an interrupt may come behind them; else the block
+// goes on.
+bool changes_interrupts(const Instruction& in);
 // True for instructions that end a block in that way.
 bool is_resumed(const Instruction& in);
 Resume resume_of(const Instruction& in);

@@ -102,9 +102,11 @@ void Translator::load_windows() {
   if (traces_windows()) registers_.handlers = {};
   registers_.window = &state.ar[4 * state.windowbase];
   if (state.windowstart != windowstart_) {
+    for (std::uint32_t changed = (state.windowstart ^ windowstart_) & 0xffff; changed != 0; changed &= changed - 1) {
+      const auto window = static_cast<std::uint32_t>(std::countr_zero(changed));
+      registers_.link_of(window).started = state.windowstart >> window & 1;
+    }
     windowstart_ = state.windowstart;
-    for (std::uint32_t window = 0; window < kWindows; ++window)
-      registers_.link_of(window).started = windowstart_ >> window & 1;
   }
   registers_.repeat_beyond();
 }
@@ -113,10 +115,11 @@ void Translator::sync(std::uint32_t pc, std::uint32_t unexecuted) {
   State& state = core_.state_;
   state.pc = pc;
   state.windowbase = present_window();
-  windowstart_ = 0;
+  std::uint32_t started = 0;
+#pragma GCC unroll 16  // a slow path's and a resume()'s most costly part otherwise
   for (std::uint32_t window = 0; window < kWindows; ++window)
-    windowstart_ |= registers_.link_of(window).started << window;
-  state.windowstart = windowstart_;
+    started |= registers_.link_of(window).started << window;
+  state.windowstart = windowstart_ = started;
   core_.left_ = registers_.left + unexecuted;
 }
 

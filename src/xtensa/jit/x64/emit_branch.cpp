@@ -116,13 +116,18 @@ void Emitter::emit_branch(const Instruction& in, Label taken) {
   }
 }
 
-// To the address in ecx. The table knows translations of ordinary code only.
+// To the address in ecx.
 void Emitter::emit_indirect_jump() {
-  const auto miss = reinterpret_cast<std::uint64_t>(thunks_.jump_miss);
-  if (!region_.mode.windows || !region_.mode.loops) {
-    as_.jmp(miss);
-    return;
+  if (region_.mode.windows && region_.mode.loops) {
+    emit_table_jump();
+  } else {
+    as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.jump_miss));
   }
+}
+
+// The table knows translations of ordinary code only: with windows, outside of exceptions.
+void Emitter::emit_table_jump() {
+  const auto miss = reinterpret_cast<std::uint64_t>(thunks_.jump_miss);
   as_.mov(x86::eax, x86::ecx);
   as_.shl(x86::eax, 2);
   as_.and_(x86::eax, ((1u << kJumpBits) - 1) * static_cast<std::uint32_t>(sizeof(JumpEntry)));

@@ -1,4 +1,6 @@
 // Special and user registers, interrupt levels, booleans.
+#include <algorithm>
+
 #include "xtensa/jit/x64/emitter.h"
 #include "xtensa/special_registers.h"
 
@@ -31,6 +33,98 @@ void Emitter::leave_if_interrupted(const Instruction& in) {
     as_.jz(masked);
     as_.jmp(out);
   });
+}
+
+// PS = ecx. Code behind it runs in the same way as this, or is another translation's.
+void Emitter::write_ps(const Instruction& in) {
+  as_.mov(word(offsetof(State, ps)), x86::ecx);
+  const Label another = cold_exit(current_->pc + in.length, block_->count - 1 - step_,
+                                  dirty_ | current_->use.writes, thunks_.go_on);
+  if (region_.mode.loops) {
+    as_.and_(x86::ecx, kPsWoe | kPsExcm);
+    as_.cmp(x86::ecx, region_.mode.windows ? kPsWoe : 0);
+    as_.jne(another);
+  } else {
+    as_.test(x86::ecx, kPsExcm);
+    as_.jz(another);
+  }
+  leave_if_interrupted(in);
+}
+
+// What ends its block and is C++'s in unusual cases: RFE and RFI, where translated code of the usual kind goes on and no
+// interrupt waits; LEND that stays what it is, as where a context without loops is restored; ROTW. Everything is in
+// memory.
+void Emitter::emit_resumed(const Block& block) {
+  const Instruction& in = current_->in;
+  const Label cpp = as_.newLabel();
+  const auto otherwise = [=, this, step = current_] {
+    as_.bind(cpp);
+    emit_resume(resume_of(step->in), *step);
+  };
+  switch (in.op) {
+    case Op::RFE:
+    case Op::RFI: {
+      const bool rfe = in.op == Op::RFE;
+      const auto level = rfe ? 1u : static_cast<std::uint32_t>(in.imm);
+      as_.cmp(x86::qword_ptr(x86::rbp, layout_.tracer), 0);
+      as_.jne(cpp);
+      as_.mov(x86::edx, word(offsetof(State, intenable)));
+      as_.or_(x86::edx, kNmiLine);
+      as_.test(word(offsetof(State, interrupt)), x86::edx);
+      as_.jnz(cpp);
+      if (rfe) {
+        load_ps(x86::eax, x86::edx);
+        as_.and_(x86::eax, ~kPsExcm);
+      } else {
+        as_.mov(x86::eax, word(offsetof(State, eps) + 4 * level));
+      }
+      as_.mov(x86::edx, x86::eax);
+      as_.and_(x86::edx, kPsWoe | kPsExcm);
+      as_.cmp(x86::edx, kPsWoe);
+      as_.jne(cpp);
+      as_.mov(x86::ecx, word(offsetof(State, epc) + 4 * level));
+      as_.mov(word(offsetof(State, ps)), x86::eax);
+      emit_table_jump();
+      cold(otherwise);
+      return;
+    }
+    case Op::ROTW:
+      emit_rotw(in.imm);
+      leave_to(block.end_pc, 0);
+      return;
+    case Op::WSR:
+      if (static_cast<Sr>(in.imm) != Sr::LEND) break;
+      as_.mov(x86::ecx, home(in.t));
+      as_.cmp(x86::ecx, word(offsetof(State, lend)));
+      as_.jne(cpp);
+      leave_to(block.end_pc, 0);
+      cold(otherwise);
+      return;
+    default:
+      break;
+  }
+  otherwise();
+}
+
+// By at most three windows at a time, for which WindowEdges know the way.
+void Emitter::emit_rotw(std::int32_t windows) {
+  while (windows != 0) {
+    const std::int32_t by = std::clamp(windows, -3, 3);
+    const auto way = by > 0 ? offsetof(WindowEdges, up) + static_cast<unsigned>(by)
+                            : offsetof(WindowEdges, down) + static_cast<unsigned>(-by);
+    const Label unusual = as_.newLabel(), rotated = as_.newLabel();
+    as_.cmp(edge(way), 0);
+    as_.jne(unusual);
+    as_.add(x86::rbx, kPane * by);
+    as_.bind(rotated);
+    cold([=, this] {
+      as_.bind(unusual);
+      as_.mov(x86::esi, by);
+      as_.call(edge(offsetof(WindowEdges, rotate), 8));
+      as_.jmp(rotated);
+    });
+    windows -= by;
+  }
 }
 
 bool Emitter::emit_system(const Instruction& in) {
@@ -69,18 +163,17 @@ bool Emitter::emit_system(const Instruction& in) {
         put(*pseudo, x86::ecx);
         if (*pseudo == kSar) sar_ = {};
       } else if (row.number == Sr::PS) {
-        // Code behind it runs in the same way as this, or is another translation's.
-        as_.mov(word(offsetof(State, ps)), x86::ecx);
-        const Label another =
-            cold_exit(current_->pc + in.length, block_->count - 1 - step_, dirty_, thunks_.go_on);
-        if (region_.mode.loops) {
-          as_.and_(x86::ecx, kPsWoe | kPsExcm);
-          as_.cmp(x86::ecx, region_.mode.windows ? kPsWoe : 0);
-          as_.jne(another);
-        } else {
-          as_.test(x86::ecx, kPsExcm);
-          as_.jz(another);
-        }
+        write_ps(in);
+      } else if (row.number == Sr::INTERRUPT) {
+        as_.and_(x86::ecx, kSettableInterrupts);
+        as_.or_(word(offsetof(State, interrupt)), x86::ecx);
+        leave_if_interrupted(in);
+      } else if (row.number == Sr::INTCLEAR) {
+        as_.and_(x86::ecx, kClearableInterrupts);
+        as_.not_(x86::ecx);
+        as_.and_(word(offsetof(State, interrupt)), x86::ecx);
+      } else if (row.number == Sr::INTENABLE) {
+        as_.mov(word(offsetof(State, intenable)), x86::ecx);
         leave_if_interrupted(in);
       } else {
         as_.mov(word(row.offset), x86::ecx);
@@ -99,6 +192,8 @@ bool Emitter::emit_system(const Instruction& in) {
       }
       if (pseudo) {
         load_into(x86::eax, *pseudo);
+      } else if (row.number == Sr::PS) {
+        load_ps(x86::eax, x86::edx);
       } else {
         as_.mov(x86::eax, word(row.offset));
       }
@@ -110,6 +205,8 @@ bool Emitter::emit_system(const Instruction& in) {
       }
       put(in.t, x86::eax);
       if (row.number == Sr::SAR) sar_ = {};
+      if (row.number == Sr::PS) write_ps(in);
+      if (row.number == Sr::INTENABLE) leave_if_interrupted(in);
       return true;
     }
     case Op::RUR: {

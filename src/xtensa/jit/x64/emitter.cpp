@@ -213,11 +213,11 @@ Label Emitter::interpret_here() {
   return label;
 }
 
-void Emitter::emit_resume(Resume how, std::uint32_t pc) {
+void Emitter::emit_resume(Resume how, const Step& step) {
   as_.mov(x86::esi, static_cast<std::uint32_t>(how));
-  as_.mov(x86::edx, pc);
+  as_.mov(x86::edx, step.pc);
   if (how == Resume::kReturnFrom || how == Resume::kPerform) {
-    resumed_.push_back(std::make_unique<Instruction>(current_->in));
+    resumed_.push_back(std::make_unique<Instruction>(step.in));
     as_.mov(x86::rcx, reinterpret_cast<std::uint64_t>(resumed_.back().get()));
   }
   as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.resume));
@@ -226,11 +226,11 @@ void Emitter::emit_resume(Resume how, std::uint32_t pc) {
 Label Emitter::resume_here(Resume how) {
   const Label label = as_.newLabel();
   const unsigned rest = block_->count - 1 - step_;
-  cold([=, this, pc = current_->pc, dirty = dirty_] {
+  cold([=, this, step = current_, dirty = dirty_] {
     as_.bind(label);
     if (rest != 0) as_.add(x86::r14, rest);
     spill(dirty);
-    emit_resume(how, pc);
+    emit_resume(how, *step);
   });
   return label;
 }
@@ -423,7 +423,7 @@ void Emitter::emit_end(const Block& block, std::size_t index) {
       return;
     case End::kResume:
       spill(dirty_);
-      emit_resume(resume_of(current_->in), current_->pc);
+      emit_resumed(block);
       return;
     case End::kJumpX:
       if (const auto target = constant(current_->in.s)) {

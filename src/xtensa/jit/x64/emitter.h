@@ -56,6 +56,7 @@ struct HostFeatures {
 struct Layout {
   std::int32_t jit = 0;        // of JitRegisters
   std::int32_t attention = 0;  // of Translator::attention()
+  std::int32_t tracer = 0;     // of Translator::tracer()
 };
 
 // Bytes of the four registers by which windows move. Links and edges are as far apart.
@@ -117,7 +118,7 @@ class Emitter {
   Label interpret_here();
   // Where C++ does the present step, which changes more than registers, and goes on from State::pc.
   Label resume_here(Resume how);
-  void emit_resume(Resume how, std::uint32_t pc);
+  void emit_resume(Resume how, const Step& step);
   void emit_spill_window(std::uint32_t pc, Label again);
   void cold(std::function<void()> emit) { cold_.push_back(std::move(emit)); }
 
@@ -229,6 +230,7 @@ class Emitter {
   void emit_leaf_entry(const Step& step);
   void emit_return();
   void emit_indirect_jump();
+  void emit_table_jump();
 
   // emit_system.cpp
   bool emit_system(const Instruction& in);
@@ -236,6 +238,9 @@ class Emitter {
   // A bit of BR = bit 0 of eax; the others of eax are 0.
   void put_boolean(unsigned number);
   void leave_if_interrupted(const Instruction& in);
+  void write_ps(const Instruction& in);
+  void emit_resumed(const Block& block);
+  void emit_rotw(std::int32_t windows);
 
   const Region& region_;
   Translator& translator_;

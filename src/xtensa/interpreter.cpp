@@ -75,7 +75,9 @@ jit::CodeSource Core::Interpreter::code_source() {
           .is_breakpoint = [this](std::uint32_t pc) { return core_.has_breakpoint(pc); },
           .is_loop_end = [this](std::uint32_t address) { return loop_ends_.contains(address); },
           .add_loop_end = [this](std::uint32_t address) { add_loop_end(address); },
-          .literal = {}};
+          .literal = {},
+          .ar = [this](unsigned reg) { return core_.a(reg); },
+          .has_run = [this](std::uint32_t pc) { return cache_.find(pc) != nullptr; }};
 }
 
 void Core::Interpreter::place_stopper(Block& block, unsigned instruction) {

@@ -7,6 +7,7 @@
 #include "xtensa/decoder.h"
 #include "xtensa/instruction_table.h"
 #include "xtensa/instruction_traits.h"
+#include "xtensa/jit/jump_table.h"
 #include "xtensa/jit/leaf.h"
 #include "xtensa/registers.h"
 
@@ -144,6 +145,9 @@ class Discovery {
         case End::kCallX:
           lead(next);
           return;
+        case End::kJumpX:
+          follow_tables(pc);
+          return;
         case End::kResume:
           // Mostly it goes on behind it.
           if (resume_of(in) == Resume::kPerform) lead(next);
@@ -153,6 +157,21 @@ class Discovery {
       }
       pc = next;
     }
+  }
+
+  // To the cases of the switch at `jx`. Its table's address is a literal of this code, or a loop keeps it in a register.
+  void follow_tables(std::uint32_t jx) {
+    if (!source_.word) return;
+    std::set<std::uint32_t> tables;
+    for (const auto& [pc, in] : code_)
+      if (in.op == Op::L32R)
+        if (const auto literal = source_.literal(static_cast<std::uint32_t>(in.imm))) tables.insert(*literal);
+    for (unsigned reg = 0; reg < 16; ++reg) tables.insert(source_.ar(reg));
+    for (const std::uint32_t table : tables)
+      for (const std::uint32_t target : jump_table_targets(source_, table, jx)) {
+        cases_.insert(target);
+        lead(target);
+      }
   }
 
   // Which block begins at `pc`; the region leaves there if there is none.
@@ -189,6 +208,8 @@ class Discovery {
       region_.blocks.push_back(block);
     }
     for (Block& block : region_.blocks) connect(block);
+    for (const std::uint32_t pc : cases_)
+      if (const Target one = target(pc); one.block != Target::kOutside) region_.cases.push_back(one.block);
   }
 
   bool ends_loop(const Block& block) const {
@@ -288,6 +309,7 @@ class Discovery {
     const auto moved = [&](Target& target) {
       if (target.block != Target::kOutside) target.block = places[static_cast<std::size_t>(target.block)];
     };
+    for (int& one : region_.cases) one = places[static_cast<std::size_t>(one)];
     for (Block& block : blocks) {
       if (block.window == 0 || block.end == End::kLeafReturn) moved(block.next);
       if (block.window == 0) moved(block.taken);
@@ -347,13 +369,14 @@ class Discovery {
   const CodeSource& source_;
   Region region_;
   std::map<std::uint32_t, Instruction> code_;
-  std::set<std::uint32_t> leaders_;
+  std::set<std::uint32_t> leaders_, cases_;
   std::vector<std::uint32_t> pending_;
   std::map<std::uint32_t, std::uint32_t> loops_;  // LEND: LBEG
   std::map<std::uint32_t, int> index_, loop_end_index_;
 };
 
-std::vector<int> successors(const Block& block) {
+std::vector<int> successors(const Region& region, const Block& block) {
+  if (block.end == End::kJumpX) return region.cases;
   std::vector<int> all;
   for_each_way(block, [&all](int to) { all.push_back(to); });
   return all;
@@ -367,7 +390,7 @@ void find_entries(Region& region) {
         block.next.block != Target::kOutside)
       region.blocks[static_cast<std::size_t>(block.next.block)].entry = true;
     // A turn may end in a loop: its head is a place to come back to.
-    for (const int to : successors(block)) {
+    for (const int to : successors(region, block)) {
       Block& target = region.blocks[static_cast<std::size_t>(to)];
       if (block.window != 0 || target.window != 0 || target.pc > block.pc || target.count == 0) continue;
       target.entry = true;
@@ -392,7 +415,7 @@ void find_dirty(Region& region) {
     changed = false;
     for (const Block& block : region.blocks) {
       const RegisterSet out = dirty_after(region, block, block.count);
-      for (const int to : successors(block)) {
+      for (const int to : successors(region, block)) {
         Block& target = region.blocks[static_cast<std::size_t>(to)];
         if ((out & ~target.dirty_in) == 0) continue;
         target.dirty_in |= out;
@@ -410,7 +433,7 @@ void find_live(Region& region) {
       Block& block = region.blocks[i];
       // Every block may be left at its begin (no budget), most at their end.
       RegisterSet live = dirty_after(region, block, block.count);
-      for (const int to : successors(block)) live |= region.blocks[static_cast<std::size_t>(to)].live_in;
+      for (const int to : successors(region, block)) live |= region.blocks[static_cast<std::size_t>(to)].live_in;
       if (block.end == End::kLoopEnd) live |= bit(kLcount);
       for (unsigned n = block.count; n-- > 0;) {
         const Instruction& in = region.steps[block.first + n].in;
@@ -434,7 +457,7 @@ void find_panes(Region& region) {
   constexpr unsigned kAll = 6;
   constexpr unsigned kMostLooked = 3;  // at an entry: those that JitRegisters tells of for every window
   const auto for_each_way_on = [&region](const Block& block, const auto& visit) {
-    for (const int to : successors(block)) visit(region.blocks[static_cast<std::size_t>(to)]);
+    for (const int to : successors(region, block)) visit(region.blocks[static_cast<std::size_t>(to)]);
     // What a call has used is free again when it comes back.
     if ((block.end == End::kCall || block.end == End::kCallX) && block.next.block != Target::kOutside)
       visit(region.blocks[static_cast<std::size_t>(block.next.block)]);

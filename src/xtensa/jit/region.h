@@ -85,7 +85,7 @@ enum class End : std::uint8_t {
   kCallX,       // CALLXn: comes back to `next`
   kReturn,      // RET, RETW
   kLeafReturn,  // RETW of a function that has been taken in: `next`
-  kJumpX,       // JX
+  kJumpX,       // JX: one of the region's cases, if it has any, or elsewhere
   kResume,      // its last step is done in C++, which knows where it goes on
   kInterpret,   // the next step is the interpreter's
 };
@@ -129,8 +129,8 @@ struct Block {
   int version_of = Target::kOutside;  // the same block, but of its registers nothing is known
 };
 
-// Visits the index of each block of the region that registers are taken along to. Behind a call everything is
-// in memory: that is an entry, not a way on.
+// Visits the index of each block of the region that registers are taken along to, but for cases. Behind a call
+// everything is in memory: that is an entry, not a way on.
 template <typename SomeBlock, typename Visit>
 void for_each_way(SomeBlock& block, Visit visit) {
   const bool comes_back = block.end == End::kCall || block.end == End::kCallX || block.end == End::kReturn ||
@@ -147,6 +147,7 @@ struct Region {
   Step entry_step;
   std::vector<Step> steps;
   std::vector<Block> blocks;  // blocks[0] is where it begins (behind ENTRY)
+  std::vector<int> cases;     // of its switches: the blocks that a JX may lead to
   // [begin, end) of the guest code it was made from.
   std::vector<std::pair<std::uint32_t, std::uint32_t>> ranges;
 
@@ -163,7 +164,15 @@ struct CodeSource {
   std::function<void(std::uint32_t address)> add_loop_end;
   // The literal at `address`, if it is part of code. The translator's own.
   std::function<std::optional<std::uint32_t>(std::uint32_t address)> literal;
+  // The word at `address`, if the core can load it; the translator's own.
+  std::function<std::optional<std::uint32_t>(std::uint32_t address)> word{};
+  // What is in AR number `reg` now, and whether the core has been at `pc`, as far as is remembered: hints.
+  std::function<std::uint32_t(unsigned reg)> ar{};
+  std::function<bool(std::uint32_t pc)> has_run{};
 };
+
+// So far away at most are the cases of a switch.
+inline constexpr std::uint32_t kJumpReach = 2048;
 
 // Follows the code from `pc`. The region has no blocks if nothing can be translated there.
 Region discover(const CodeSource& source, std::uint32_t pc, Mode mode);

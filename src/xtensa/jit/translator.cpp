@@ -47,7 +47,8 @@ Translator::Translator(Core& core, const CodeSource& source, std::unique_ptr<Cod
       arena_(std::move(arena)),
       jumps_(std::size_t{1} << kJumpBits),
       returns_(std::size_t{1} << kReturnBits) {
-  source_.literal = [this](std::uint32_t address) { return read_literal(address); };
+  source_.literal = [this](std::uint32_t address) { return read_word(address, kPageLoad32 | kPageFetch); };
+  source_.word = [this](std::uint32_t address) { return read_word(address, kPageLoad32); };
   registers_ = {};
   registers_.memory = core.memory_.base;
   registers_.attributes = core.memory_.attributes;
@@ -296,10 +297,9 @@ bool Translator::is_plain(std::uint32_t address, unsigned size, bool load) {
   return (core_.memory_.attributes[address >> kPageBits] & needed) != 0;
 }
 
-std::optional<std::uint32_t> Translator::read_literal(std::uint32_t address) {
-  constexpr std::uint8_t kNeeded = kPageLoad32 | kPageFetch;
+std::optional<std::uint32_t> Translator::read_word(std::uint32_t address, std::uint8_t needed) {
   core_.environment_.show(core_, address, false);
-  if (address % 4 != 0 || (core_.memory_.attributes[address >> kPageBits] & kNeeded) != kNeeded)
+  if (address % 4 != 0 || (core_.memory_.attributes[address >> kPageBits] & needed) != needed)
     return std::nullopt;
   std::uint32_t value = 0;
   std::memcpy(&value, core_.memory_.base + address, sizeof value);
@@ -307,7 +307,7 @@ std::optional<std::uint32_t> Translator::read_literal(std::uint32_t address) {
 }
 
 std::optional<std::uint32_t> Translator::literal(std::uint32_t address) {
-  const auto value = read_literal(address);
+  const auto value = source_.literal(address);
   if (value) literals_.push_back(address);
   return value;
 }

@@ -139,7 +139,8 @@ class Translator {
  private:
   Translator(Core& core, const CodeSource& source, std::unique_ptr<CodeArena> arena);
   const void* find(std::uint32_t pc, Mode mode);
-  std::optional<std::uint32_t> read_literal(std::uint32_t address);
+  // Where its page has all these attributes.
+  std::optional<std::uint32_t> read_word(std::uint32_t address, std::uint8_t needed);
   void load_windows();
   void remember_jump(std::uint32_t pc, const void* host) {
     JumpEntry& jump = jumps_[pc >> 2 & ((1u << kJumpBits) - 1)];

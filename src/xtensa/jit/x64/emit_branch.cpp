@@ -116,6 +116,42 @@ void Emitter::emit_branch(const Instruction& in, Label taken) {
   }
 }
 
+// JX to the address in ecx: to a case of the region, with the registers where they are, or elsewhere.
+void Emitter::emit_computed_jump() {
+  if (region_.cases.empty()) {
+    spill(dirty_);
+    emit_indirect_jump();
+    return;
+  }
+  const Label elsewhere = as_.newLabel();
+  as_.lea(x86::eax, x86::ptr(x86::rcx, -static_cast<std::int32_t>(first_case())));
+  as_.cmp(x86::eax, last_case() - first_case());
+  as_.ja(elsewhere);
+  as_.lea(x86::rdx, x86::ptr(case_table_));
+  as_.movsxd(x86::rax, x86::dword_ptr(x86::rdx, x86::rax, 2));
+  as_.test(x86::eax, x86::eax);
+  as_.jz(elsewhere);
+  as_.add(x86::rax, x86::rdx);
+  as_.jmp(x86::rax);
+  cold([=, this, dirty = dirty_] {
+    as_.bind(elsewhere);
+    spill(dirty);
+    emit_indirect_jump();
+  });
+}
+
+void Emitter::emit_cases() {
+  if (region_.cases.empty()) return;
+  as_.align(AlignMode::kZero, 4);
+  as_.bind(case_table_);
+  std::uint32_t pc = first_case();
+  for (const int one : region_.cases) {
+    for (; pc < block_of(one).pc; ++pc) as_.embedInt32(0);
+    as_.embedLabelDelta(labels_[static_cast<std::size_t>(one)], case_table_, 4);
+    ++pc;
+  }
+}
+
 // To the address in ecx.
 void Emitter::emit_indirect_jump() {
   if (region_.mode.windows && region_.mode.loops) {

@@ -32,6 +32,7 @@ Emitter::Emitter(const Region& region, Translator& translator, const Thunks& thu
       as_(&code) {
   host_.fill(kNone);
   paid_ = as_.newLabel();
+  case_table_ = as_.newLabel();
   for (std::size_t i = 0; i < region.blocks.size(); ++i) {
     labels_.push_back(as_.newLabel());
     landings_.push_back(Label());
@@ -76,6 +77,7 @@ void Emitter::emit() {
     const auto emit_cold = std::move(cold_[i]);
     emit_cold();
   }
+  emit_cases();
 }
 
 // --- Guest registers
@@ -431,8 +433,7 @@ void Emitter::emit_end(const Block& block, std::size_t index) {
         return;
       }
       load_into(x86::ecx, current_->in.s);
-      spill(dirty_);
-      emit_indirect_jump();
+      emit_computed_jump();
       return;
   }
 }

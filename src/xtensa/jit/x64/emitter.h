@@ -153,6 +153,8 @@ class Emitter {
   void emit_landing(std::size_t index);
   bool falls_into(std::size_t index) const;
   const Block& block_of(int index) const { return region_.blocks[static_cast<std::size_t>(index)]; }
+  std::uint32_t first_case() const { return block_of(region_.cases.front()).pc; }
+  std::uint32_t last_case() const { return block_of(region_.cases.back()).pc; }
   bool has_early_entry(std::size_t index) const;
   Label dead_entry(std::uint32_t pc);
 
@@ -230,6 +232,8 @@ class Emitter {
   void emit_leaf_entry(const Step& step);
   void emit_return();
   void emit_indirect_jump();
+  void emit_computed_jump();
+  void emit_cases();
   void emit_table_jump();
 
   // emit_system.cpp
@@ -258,6 +262,7 @@ class Emitter {
   std::vector<Label> landings_;                // where a call comes back to its block, by the block behind it
   std::vector<std::uint32_t> landing_values_;  // of a0 there: its increment is in the top bits
   Label region_entry_;
+  Label case_table_;  // where the host's code of each case is, by its guest address; 0: it is no case
   std::vector<std::function<void()>> cold_;
 
   // While a block is emitted.

@@ -76,6 +76,11 @@ jit::CodeSource Core::Interpreter::code_source() {
           .is_loop_end = [this](std::uint32_t address) { return loop_ends_.contains(address); },
           .add_loop_end = [this](std::uint32_t address) { add_loop_end(address); },
           .literal = {},
+          .loop = [this]() -> std::optional<std::pair<std::uint32_t, std::uint32_t>> {
+            const State& state = core_.state();
+            if (state.lcount == 0) return std::nullopt;
+            return std::pair{state.lbeg, state.lend};
+          },
           .ar = [this](unsigned reg) { return core_.a(reg); },
           .has_run = [this](std::uint32_t pc) { return cache_.find(pc) != nullptr; }};
 }

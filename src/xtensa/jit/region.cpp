@@ -16,7 +16,6 @@ namespace {
 
 constexpr unsigned kMaxSteps = 400;      // of a region
 constexpr unsigned kMaxBlockSteps = 40;  // so that short turns of a core can still be translated code's
-constexpr unsigned kMaxDepth = 4;
 constexpr unsigned kMaxLeafSteps = 200;  // of all functions that a region takes in
 
 bool is_entry(const Instruction& in) {
@@ -76,6 +75,9 @@ class Discovery {
     } else if (!is_translated(first)) {
       return {};
     }
+    // It may begin in a loop, behind the instruction that says where that begins.
+    if (const auto loop = source_.loop ? source_.loop() : std::nullopt) loops_[loop->second] = loop->first;
+    start_ = start;
     leaders_.insert(start);
     pending_.push_back(start);
     while (!pending_.empty() && code_.size() < kMaxSteps) {
@@ -91,6 +93,14 @@ class Discovery {
  private:
   // Not to be decoded: the interpreter's.
   bool is_barred(std::uint32_t pc) const { return source_.is_native(pc) || source_.is_breakpoint(pc); }
+
+  // What has been translated is gone on to, not translated again: functions that are longer than a region would be so
+  // from each place where they are entered. But a function keeps its loops, with registers in their places. And where a
+  // call comes back to belongs to the call, so that RETW finds its way.
+  bool is_left_to_another(std::uint32_t pc) const {
+    return !region_.opens_window && pc != start_ && !landings_.contains(pc) && source_.is_entry &&
+           source_.is_entry(pc, region_.mode);
+  }
 
   bool decode_at(std::uint32_t pc, Instruction& in) {
     std::uint32_t word = 0;
@@ -108,7 +118,7 @@ class Discovery {
 
   void follow(std::uint32_t pc) {
     while (code_.size() < kMaxSteps && !code_.contains(pc)) {
-      if (is_barred(pc)) return;
+      if (is_barred(pc) || is_left_to_another(pc)) return;
       Instruction in;
       if (!decode_at(pc, in) || !is_translated(in)) return;
       const std::uint32_t next = pc + in.length;
@@ -143,6 +153,7 @@ class Discovery {
           return;
         case End::kCall:
         case End::kCallX:
+          landings_.insert(next);
           lead(next);
           return;
         case End::kJumpX:
@@ -368,136 +379,13 @@ class Discovery {
 
   const CodeSource& source_;
   Region region_;
+  std::uint32_t start_ = 0;  // of blocks[0]
   std::map<std::uint32_t, Instruction> code_;
-  std::set<std::uint32_t> leaders_, cases_;
+  std::set<std::uint32_t> leaders_, cases_, landings_;
   std::vector<std::uint32_t> pending_;
   std::map<std::uint32_t, std::uint32_t> loops_;  // LEND: LBEG
   std::map<std::uint32_t, int> index_, loop_end_index_;
 };
-
-std::vector<int> successors(const Region& region, const Block& block) {
-  if (block.end == End::kJumpX) return region.cases;
-  std::vector<int> all;
-  for_each_way(block, [&all](int to) { all.push_back(to); });
-  return all;
-}
-
-void find_entries(Region& region) {
-  region.blocks[0].entry = true;
-  for (std::size_t i = 0; i < region.blocks.size(); ++i) {
-    Block& block = region.blocks[i];
-    if ((block.end == End::kCall || block.end == End::kCallX || block.end == End::kResume) &&
-        block.next.block != Target::kOutside)
-      region.blocks[static_cast<std::size_t>(block.next.block)].entry = true;
-    // A turn may end in a loop: its head is a place to come back to.
-    for (const int to : successors(region, block)) {
-      Block& target = region.blocks[static_cast<std::size_t>(to)];
-      if (block.window != 0 || target.window != 0 || target.pc > block.pc || target.count == 0) continue;
-      target.entry = true;
-      for (Block& inside : region.blocks)
-        if (inside.window == 0 && inside.pc >= target.pc && inside.pc <= block.pc)
-          inside.depth = std::min(inside.depth + 1, kMaxDepth);
-    }
-  }
-}
-
-// As deep as the calls.
-void find_leaf_depths(Region& region) {
-  unsigned depth = 0;
-  for (Block& block : region.blocks) {
-    if (block.leaf != Target::kOutside) depth = block.depth;
-    if (block.window != 0) block.depth = depth;
-  }
-}
-
-void find_dirty(Region& region) {
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (const Block& block : region.blocks) {
-      const RegisterSet out = dirty_after(region, block, block.count);
-      for (const int to : successors(region, block)) {
-        Block& target = region.blocks[static_cast<std::size_t>(to)];
-        if ((out & ~target.dirty_in) == 0) continue;
-        target.dirty_in |= out;
-        changed = true;
-      }
-    }
-  }
-}
-
-// Where control may leave, every register that may be dirty is stored: that is a use of it.
-void find_live(Region& region) {
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (std::size_t i = region.blocks.size(); i-- > 0;) {
-      Block& block = region.blocks[i];
-      // Every block may be left at its begin (no budget), most at their end.
-      RegisterSet live = dirty_after(region, block, block.count);
-      for (const int to : successors(region, block)) live |= region.blocks[static_cast<std::size_t>(to)].live_in;
-      if (block.end == End::kLoopEnd) live |= bit(kLcount);
-      for (unsigned n = block.count; n-- > 0;) {
-        const Instruction& in = region.steps[block.first + n].in;
-        const RegisterUse& use = region.steps[block.first + n].use;
-        const bool exact = needs_exact_state(in) || panes_of(in) > block.known.panes;
-        if (exact) live |= dirty_after(region, block, n + 1);
-        live = (live & ~use.writes) | use.reads;
-        if (exact) live |= dirty_after(region, block, n);
-      }
-      live |= block.dirty_in;
-      if (live == block.live_in) continue;
-      block.live_in = live;
-      changed = true;
-    }
-  }
-}
-
-// Windows do not move within a region: what has been found free stays free. Who enters it where that is
-// relied on has to look.
-void find_panes(Region& region) {
-  constexpr unsigned kAll = 6;
-  constexpr unsigned kMostLooked = 3;  // at an entry: those that JitRegisters tells of for every window
-  const auto for_each_way_on = [&region](const Block& block, const auto& visit) {
-    for (const int to : successors(region, block)) visit(region.blocks[static_cast<std::size_t>(to)]);
-    // What a call has used is free again when it comes back.
-    if ((block.end == End::kCall || block.end == End::kCallX) && block.next.block != Target::kOutside)
-      visit(region.blocks[static_cast<std::size_t>(block.next.block)]);
-  };
-  for (const Block& block : region.blocks)
-    for_each_way_on(block, [](Block& target) { target.known.panes = target.entry ? kMostLooked : kAll; });
-  if (region.opens_window) region.blocks[0].known.panes = 0;
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (const Block& block : region.blocks) {
-      unsigned out = block.known.panes;
-      for (unsigned n = 0; n < block.count; ++n)
-        out = std::max(out, panes_of(region.steps[block.first + n].in));
-      if (block.leaf != Target::kOutside) out = std::max(out, block.leaf_panes);
-      for_each_way_on(block, [&](Block& target) {
-        if (out >= target.known.panes) return;
-        target.known.panes = out;
-        changed = true;
-      });
-    }
-  }
-}
-
-void find_weights(Region& region) {
-  region.weights.assign(kRegisters, 0);
-  const auto count = [&](RegisterSet set, std::uint32_t weight) {
-    for (unsigned reg = 0; reg < kRegisters; ++reg)
-      if ((set & bit(reg)) != 0) region.weights[reg] += weight;
-  };
-  for (const Block& block : region.blocks) {
-    std::uint32_t weight = 1;
-    for (unsigned i = 0; i < block.depth; ++i) weight *= 8;
-    if (block.end == End::kLoopEnd) count(bit(kLcount), 2 * weight);
-    for (unsigned n = 0; n < block.count; ++n) {
-      const RegisterUse& use = region.steps[block.first + n].use;
-      count(use.reads, weight);
-      count(use.writes, weight);
-    }
-  }
-}
 
 }  // namespace
 
@@ -505,24 +393,8 @@ Mode Mode::of(std::uint32_t ps) {
   return {(ps & (kPsWoe | kPsExcm)) == kPsWoe, (ps & kPsExcm) == 0};
 }
 
-RegisterSet dirty_after(const Region& region, const Block& block, unsigned steps) {
-  RegisterSet dirty = block.dirty_in;
-  for (unsigned n = 0; n < steps; ++n) dirty |= region.steps[block.first + n].use.writes;
-  if (block.end == End::kLoopEnd) dirty |= bit(kLcount);
-  return dirty;
-}
-
 Region discover(const CodeSource& source, std::uint32_t pc, Mode mode) {
   return Discovery(source, pc, mode).run();
-}
-
-void analyse(Region& region) {
-  find_entries(region);
-  find_leaf_depths(region);
-  find_dirty(region);
-  find_panes(region);
-  find_live(region);
-  find_weights(region);
 }
 
 }  // namespace espalier::xtensa::jit

@@ -166,6 +166,10 @@ struct CodeSource {
   std::function<std::optional<std::uint32_t>(std::uint32_t address)> literal;
   // The word at `address`, if the core can load it; the translator's own.
   std::function<std::optional<std::uint32_t>(std::uint32_t address)> word{};
+  // Whether translated code can go on at `pc` in that mode; the translator's own.
+  std::function<bool(std::uint32_t pc, Mode mode)> is_entry{};
+  // LBEG and LEND now, if the loop has not ended: a hint.
+  std::function<std::optional<std::pair<std::uint32_t, std::uint32_t>>()> loop{};
   // What is in AR number `reg` now, and whether the core has been at `pc`, as far as is remembered: hints.
   std::function<std::uint32_t(unsigned reg)> ar{};
   std::function<bool(std::uint32_t pc)> has_run{};

@@ -48,6 +48,7 @@ Translator::Translator(Core& core, const CodeSource& source, std::unique_ptr<Cod
       jumps_(std::size_t{1} << kJumpBits),
       returns_(std::size_t{1} << kReturnBits) {
   source_.literal = [this](std::uint32_t address) { return read_word(address, kPageLoad32 | kPageFetch); };
+  source_.is_entry = [this](std::uint32_t pc, Mode mode) { return find(pc, mode) != nullptr; };
   source_.word = [this](std::uint32_t address) { return read_word(address, kPageLoad32); };
   registers_ = {};
   registers_.memory = core.memory_.base;

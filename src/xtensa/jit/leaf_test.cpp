@@ -15,21 +15,9 @@ class LeafTest : public testing::TranslatedTest {
  protected:
   std::optional<Leaf> leaf_of(std::string_view text) {
     const testing::Program program = machine_.load_program(text);
-    const CodeSource source = {
-        .fetch =
-            [this](std::uint32_t pc, std::uint32_t& word) {
-              const std::uint64_t at = pc & ~3u;
-              const std::uint64_t two = machine_.read32(static_cast<std::uint32_t>(at)) |
-                                        std::uint64_t{machine_.read32(static_cast<std::uint32_t>(at + 4))}
-                                            << 32;
-              word = static_cast<std::uint32_t>(two >> 8 * (pc & 3));
-              return true;
-            },
-        .is_native = [](std::uint32_t) { return false; },
-        .is_breakpoint = [this](std::uint32_t pc) { return breakpoints_.contains(pc); },
-        .is_loop_end = [this](std::uint32_t pc) { return loop_ends_.contains(pc); },
-        .add_loop_end = [](std::uint32_t) {},
-        .literal = {}};
+    CodeSource source = code_source();
+    source.is_breakpoint = [this](std::uint32_t pc) { return breakpoints_.contains(pc); };
+    source.is_loop_end = [this](std::uint32_t pc) { return loop_ends_.contains(pc); };
     return find_leaf(source, program.at("function"));
   }
 

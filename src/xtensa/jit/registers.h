@@ -74,6 +74,7 @@ struct JitRegisters {
   const ReturnLink* returns = nullptr;  // 1 << kReturnBits of them
   Translator* translator = nullptr;
   bool synced = false;        // pc, windows and the budget are in State and the core already
+  bool traces_returns = false;  // somebody wants to know of RFE and RFI
   std::uint8_t fp_ready = 0;  // coprocessor 0 is enabled and the host's FP environment is the guest's
   WindowHandlers handlers;    // unknown while somebody traces windows: the handlers run then
   // By window, as far apart as windows are in State::ar; three more on both sides for what wraps. Those tell

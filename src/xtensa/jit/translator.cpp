@@ -87,6 +87,7 @@ bool Translator::enter(bool make) {
   registers_.link = nullptr;
   registers_.synced = false;
   registers_.fp_ready = 0;
+  registers_.traces_returns = core_.traces(base::TraceEvent::cpu_return);
   {
     const RunningTranslator running(*this);
     backend_->run(host, registers_);

@@ -106,7 +106,6 @@ class Translator {
   // --- For the backend and its slow paths.
   Core& core() { return core_; }
   const std::uint32_t& attention() const { return core_.attention_; }
-  base::Tracer* const& tracer() const { return core_.tracer_; }
   // Whether it may be called without a look at the address.
   bool is_native(std::uint32_t pc) const { return source_.is_native(pc) && !source_.is_breakpoint(pc); }
   // Whether the host can do the access as things are now.

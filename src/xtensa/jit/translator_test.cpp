@@ -225,28 +225,39 @@ TEST_F(Translated, LendIsNotLookedAtBehindTheInstructionThatWritesIt) {
 
 // Translated code goes on behind these, unless there is an interrupt to be taken.
 TEST_F(Translated, AnInterruptIsEnabledWithinABlock) {
-  start(R"(
-      wsr.intset a3
-      addi a4, a4, 1
-      wsr.intenable a3
-      addi a4, a4, 1
-    end: j end
-  )");
-  constexpr std::uint32_t kSoftware = 1u << 7;
-  machine_.core().set_a(3, kSoftware);
-  machine_.core().set_a(4, 0);
-  const std::uint32_t begin = machine_.state().pc;
+  for (const char* const enables : {"wsr.intenable a3", "xsr.intenable a3"}) {
+    SCOPED_TRACE(enables);
+    const testing::Program program = start("wsr.intset a2\naddi a4, a4, 1\n" + std::string(enables) +
+                                           "\nenabled: addi a4, a4, 1\nend: j end\n");
+    machine_.core().invalidate_all_code();
+    machine_.state().ps = kPsWoe | kPsUm;
+    machine_.state().intenable = 0;
+    machine_.core().set_a(2, 0xffffffff);
+    constexpr std::uint32_t kSoftware = 1u << 7;
+    machine_.core().set_a(3, kSoftware);
+    machine_.core().set_a(4, 0);
+    run_translated();
+    EXPECT_EQ(machine_.core().a(4), 1u);
+    EXPECT_EQ(machine_.state().interrupt, kSoftware | 1u << 29);  // what software can raise
+    EXPECT_EQ(machine_.state().epc[1], program.at("enabled"));
+    EXPECT_EQ(machine_.state().exccause, static_cast<std::uint32_t>(Cause::kLevel1Interrupt));
+  }
+}
+
+// Bits that a level or a timer holds stay.
+TEST_F(Translated, LatchedInterruptsAreClearedWithinABlock) {
+  start("wsr.intclear a3\naddi a4, a4, 1\nend: j end\n");
+  machine_.core().set_a(3, 0xffffffff);
+  machine_.state().interrupt = 0xffffffff & ~kNmiLine;
   run_translated();
-  EXPECT_EQ(machine_.core().a(4), 1u);
-  EXPECT_EQ(machine_.state().interrupt, kSoftware);
-  EXPECT_EQ(machine_.state().epc[1], begin + 9);
-  EXPECT_EQ(machine_.state().exccause, static_cast<std::uint32_t>(Cause::kLevel1Interrupt));
+  EXPECT_EQ(machine_.state().interrupt & kClearableInterrupts, 0u);
+  EXPECT_EQ(machine_.state().interrupt, ~kClearableInterrupts);
 }
 
 // The same where PS's level falls below it, and not before.
 TEST_F(Translated, AnInterruptIsUnmaskedWithinABlock) {
   constexpr std::uint32_t kSoftware = 1u << 29;  // level 3
-  for (const char* const lowers : {"rsil a5, 2", "wsr.ps a6"}) {
+  for (const char* const lowers : {"rsil a5, 2", "wsr.ps a6", "xsr.ps a6"}) {
     SCOPED_TRACE(lowers);
     const testing::Program program =
         start("rsil a5, 3\naddi a4, a4, 1\n" + std::string(lowers) + "\nlow: addi a4, a4, 1\nend: j end\n");
@@ -259,6 +270,60 @@ TEST_F(Translated, AnInterruptIsUnmaskedWithinABlock) {
     EXPECT_EQ(machine_.state().epc[3], program.at("low"));
     EXPECT_EQ(machine_.state().eps[3], kPsWoe | kPsUm | 2);
   }
+}
+
+// A return may let an interrupt in that has waited for it: before the first instruction.
+TEST_F(Translated, AnInterruptIsUnmaskedByAReturn) {
+  constexpr std::uint32_t kSoftware = 1u << 29;  // level 3
+  for (const char* const returns : {"rfe", "rfi 4"}) {
+    SCOPED_TRACE(returns);
+    const testing::Program program = start(std::string(returns) + "\nback: addi a4, a4, 1\nend: j end\n");
+    machine_.core().invalidate_all_code();
+    machine_.state().ps = kPsWoe | kPsUm | kPsExcm;
+    machine_.state().intenable = machine_.state().interrupt = kSoftware;
+    machine_.state().epc[1] = machine_.state().epc[4] = program.at("back");
+    machine_.state().eps[4] = kPsWoe | kPsUm | 2;
+    machine_.core().set_a(4, 0);
+    run_translated();
+    EXPECT_EQ(machine_.core().a(4), 0u);
+    EXPECT_EQ(machine_.state().epc[3], program.at("back"));
+  }
+}
+
+// A table is a hint: the guest may change it, and jump to what has not been seen in it.
+TEST_F(Translated, ASwitchGoesWhereItsTableSaysNow) {
+  const testing::Program program = start(R"(
+      j begin
+      .align 4
+    table: .word one
+      .word two
+    pointer: .word table
+    begin: l32r a5, pointer
+    again: extui a3, a2, 0, 1
+      addi a2, a2, 1
+      addx4 a3, a3, a5
+      l32i a3, a3, 0
+      jx a3
+    one: addi a6, a6, 1
+      j again
+    two: addi a7, a7, 1
+      j again
+    three: addi a8, a8, 1
+      j again
+  )");
+  constexpr unsigned kRound = 7;
+  for (const unsigned reg : {2u, 6u, 7u, 8u}) machine_.core().set_a(reg, 0);
+  machine_.core().run(2 + 8 * kRound);
+  machine_.core().invalidate_all_code();  // it is translated anew, now that the core has been at both
+  machine_.core().run(100 * kRound);
+  EXPECT_EQ(machine_.core().a(6), 54u);
+  EXPECT_EQ(machine_.core().a(7), 54u);
+  machine_.write32(program.at("table") + 4, program.at("three"));
+  machine_.core().run(100 * kRound);
+  EXPECT_EQ(machine_.core().a(6), 104u);
+  EXPECT_EQ(machine_.core().a(7), 54u);
+  EXPECT_EQ(machine_.core().a(8), 50u);
+  EXPECT_EQ(machine_.state().pc, program.at("again"));
 }
 
 // A window is looked at where PS says so, behind a WSR as well: a frame is where the code has its a8.
@@ -363,7 +428,39 @@ TEST_F(GoesOn, BehindAChangeOfMode) {
   expect_no_way_out();
 }
 
+TEST_F(GoesOn, BehindALendThatStaysWhatItIs) {
+  start(R"(
+    again: wsr.lend a5
+      addi a4, a4, 1
+      j again
+  )");
+  machine_.state().lend = 0x40080400;
+  machine_.core().set_a(5, 0x40080400);
+  expect_no_way_out();
+}
+
+// All 16 windows, so that registers wrap on the way.
+TEST_F(GoesOn, WhereWindowsRotate) {
+  const testing::Program program = start(R"(
+    again: rotw 3
+      rotw -2
+      rotw 7
+      rotw -3
+      addi a3, a3, 1
+      j again
+  )");
+  machine_.state().ps = kPsUm;
+  for (unsigned n = 0; n < 64; ++n) machine_.state().ar[n] = 0;
+  expect_no_way_out();
+  ASSERT_TRUE(machine_.run_to(program.base));
+  const std::uint32_t rounds = (machine_.core().instructions() - 1) / 6;
+  for (unsigned window = 0; window < 16; ++window)
+    EXPECT_NEAR(machine_.core().physical(4 * window + 3), rounds / 16.0, 1) << window;
+}
+
 TEST_F(GoesOn, WhereAnInterruptAndTheReturnFromItLead) {
+  base::Tracer tracer;  // each machine has one
+  machine_.core().set_tracer(&tracer);
   start(R"(
     again: wsr.intset a3
       addi a4, a4, 1
@@ -385,6 +482,13 @@ TEST_F(GoesOn, WhereAnInterruptAndTheReturnFromItLead) {
   // Six instructions a round.
   EXPECT_NEAR(machine_.core().a(4), 11'000 / 6.0, 2);
   EXPECT_NEAR(machine_.core().a(5), machine_.core().a(4), 1);
+
+  const std::uint32_t before = machine_.core().a(5);
+  std::uint32_t returns = 0;
+  tracer.set_sink([&returns](const base::TraceRecord&) { ++returns; });
+  ASSERT_TRUE(tracer.enable("cpu_return", true));
+  machine_.core().run(10'000);
+  EXPECT_EQ(returns, machine_.core().a(5) - before);
 }
 
 }  // namespace

@@ -18,20 +18,7 @@ class VersionsTest : public testing::TranslatedTest {
  protected:
   Region region_of(std::string_view text, Mode mode = {.windows = true, .loops = true}) {
     program_ = machine_.load_program(text);
-    const CodeSource source = {.fetch =
-                                   [this](std::uint32_t pc, std::uint32_t& word) {
-                                     const std::uint32_t at = pc & ~3u;
-                                     const std::uint64_t two =
-                                         machine_.read32(at) | std::uint64_t{machine_.read32(at + 4)} << 32;
-                                     word = static_cast<std::uint32_t>(two >> 8 * (pc & 3));
-                                     return true;
-                                   },
-                               .is_native = [](std::uint32_t) { return false; },
-                               .is_breakpoint = [](std::uint32_t) { return false; },
-                               .is_loop_end = [](std::uint32_t) { return false; },
-                               .add_loop_end = [](std::uint32_t) {},
-                               .literal = {}};
-    Region region = discover(source, program_.base, mode);
+    Region region = discover(code_source(), program_.base, mode);
     analyse(region);
     originals_ = region.blocks.size();
     make_versions(region, [](std::uint32_t) { return std::nullopt; });

@@ -44,7 +44,7 @@ class X64Backend final : public Backend {
       return static_cast<std::int32_t>(static_cast<const std::byte*>(at) -
                                        reinterpret_cast<const std::byte*>(&core.state()));
     };
-    layout_ = {.jit = distance(&translator.registers()), .attention = distance(&translator.attention()), .tracer = distance(&translator.tracer())};
+    layout_ = {.jit = distance(&translator.registers()), .attention = distance(&translator.attention())};
     const auto& cpu = CpuInfo::host().features().x86();
     features_.bmi2 = cpu.hasBMI2();
     features_.sse41 = cpu.hasSSE4_1();

@@ -56,7 +56,6 @@ struct HostFeatures {
 struct Layout {
   std::int32_t jit = 0;        // of JitRegisters
   std::int32_t attention = 0;  // of Translator::attention()
-  std::int32_t tracer = 0;     // of Translator::tracer()
 };
 
 // Bytes of the four registers by which windows move. Links and edges are as far apart.

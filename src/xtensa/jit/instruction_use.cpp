@@ -219,7 +219,8 @@ bool is_translated(const Instruction& in) {
 }
 
 bool needs_exact_state(const Instruction& in) {
-  if (changes_interrupts(in) || in.op == Op::WSR || in.op == Op::RSR || in.op == Op::MOVSP || is_fp_register(in))
+  if (changes_interrupts(in) || in.op == Op::WSR || in.op == Op::RSR || in.op == Op::MOVSP ||
+      is_fp_register(in))
     return true;
   return instruction_row(in.op).is(kLoad | kStore | kRaises | kFp);
 }

@@ -6,12 +6,14 @@ namespace espalier::xtensa::jit {
 namespace {
 
 constexpr std::uint32_t kMaxEntries = 256;
-// A table of more cases is not followed: each region that begins at one of them would take in as many as it can hold.
+// A table of more cases is not followed: each region that begins at one of them would take in as many as it
+// can hold.
 constexpr std::size_t kMaxTargets = 64;
 
 }  // namespace
 
-std::vector<std::uint32_t> jump_table_targets(const CodeSource& source, std::uint32_t table, std::uint32_t jx) {
+std::vector<std::uint32_t> jump_table_targets(const CodeSource& source, std::uint32_t table,
+                                              std::uint32_t jx) {
   if (table % 4 != 0) return {};
   std::set<std::uint32_t> targets;
   for (std::uint32_t n = 0; n < kMaxEntries; ++n) {

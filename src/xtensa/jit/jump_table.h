@@ -8,8 +8,12 @@
 
 namespace espalier::xtensa::jit {
 
-// The addresses near the JX at `jx` in the table at `table`, as far as the core has been there: in order, each once.
-// No more than a hint, since the guest may change the table.
-std::vector<std::uint32_t> jump_table_targets(const CodeSource& source, std::uint32_t table, std::uint32_t jx);
+// So far away at most are the cases of a switch.
+inline constexpr std::uint32_t kJumpReach = 2048;
+
+// The addresses near the JX at `jx` in the table at `table`, as far as the core has been there: in order,
+// each once. No more than a hint, since the guest may change the table.
+std::vector<std::uint32_t> jump_table_targets(const CodeSource& source, std::uint32_t table,
+                                              std::uint32_t jx);
 
 }  // namespace espalier::xtensa::jit

@@ -94,9 +94,9 @@ class Discovery {
   // Not to be decoded: the interpreter's.
   bool is_barred(std::uint32_t pc) const { return source_.is_native(pc) || source_.is_breakpoint(pc); }
 
-  // What has been translated is gone on to, not translated again: functions that are longer than a region would be so
-  // from each place where they are entered. But a function keeps its loops, with registers in their places. And where a
-  // call comes back to belongs to the call, so that RETW finds its way.
+  // What has been translated is gone on to, not translated again: functions that are longer than a region
+  // would be so from each place where they are entered. But a function keeps its loops, with registers in
+  // their places. And where a call comes back to belongs to the call, so that RETW finds its way.
   bool is_left_to_another(std::uint32_t pc) const {
     return !region_.opens_window && pc != start_ && !landings_.contains(pc) && source_.is_entry &&
            source_.is_entry(pc, region_.mode);
@@ -170,7 +170,8 @@ class Discovery {
     }
   }
 
-  // To the cases of the switch at `jx`. Its table's address is a literal of this code, or a loop keeps it in a register.
+  // To the cases of the switch at `jx`. Its table's address is a literal of this code, or a loop keeps it in
+  // a register.
   void follow_tables(std::uint32_t jx) {
     if (!source_.word) return;
     std::set<std::uint32_t> tables;

@@ -26,8 +26,8 @@ struct Mode {
   bool operator==(const Mode&) const = default;
 };
 
-// A bit a register: AR 0 to 27 (those of the window 3 above are the last), SAR, LCOUNT, the accumulator (ACCLO
-// and ACCHI), M0 to M3, FR 0 to 15.
+// A bit a register: AR 0 to 27 (those of the window 3 above are the last), SAR, LCOUNT, the accumulator
+// (ACCLO and ACCHI), M0 to M3, FR 0 to 15.
 using RegisterSet = std::uint64_t;
 inline constexpr unsigned kArs = 28;
 inline constexpr unsigned kSar = kArs, kLcount = 29, kAcc = 30, kFirstMr = 31, kFirstFr = 35;
@@ -57,8 +57,8 @@ enum class Resume : std::uint32_t {
   kPerform,         // WSR, XSR, ROTW, ...: goes on behind it
   kGoOn,            // nothing: another mode, an interrupt or a path that is not known here
 };
-// True for RSIL and what writes PS, INTENABLE, INTSET or INTCLEAR: an interrupt may come behind them; else the block
-// goes on.
+// True for RSIL and what writes PS, INTENABLE, INTSET or INTCLEAR: an interrupt may come behind them; else
+// the block goes on.
 bool changes_interrupts(const Instruction& in);
 // True for instructions that end a block in that way.
 bool is_resumed(const Instruction& in);
@@ -121,16 +121,16 @@ struct Block {
   unsigned leaf_panes = 0;
   std::uint8_t window = 0;  // of its steps
 
-  bool entry = false;        // control may come from outside: registers are in memory
-  unsigned depth = 0;        // of loops around it
-  RegisterSet dirty_in = 0;  // may differ from memory
-  RegisterSet live_in = 0;   // their values matter
-  Facts known;               // at its begin
+  bool entry = false;                 // control may come from outside: registers are in memory
+  unsigned depth = 0;                 // of loops around it
+  RegisterSet dirty_in = 0;           // may differ from memory
+  RegisterSet live_in = 0;            // their values matter
+  Facts known;                        // at its begin
   int version_of = Target::kOutside;  // the same block, but of its registers nothing is known
 };
 
-// Visits the index of each block of the region that registers are taken along to, but for cases. Behind a call
-// everything is in memory: that is an entry, not a way on.
+// Visits the index of each block of the region that registers are taken along to, but for cases. Behind a
+// call everything is in memory: that is an entry, not a way on.
 template <typename SomeBlock, typename Visit>
 void for_each_way(SomeBlock& block, Visit visit) {
   const bool comes_back = block.end == End::kCall || block.end == End::kCallX || block.end == End::kReturn ||
@@ -174,9 +174,6 @@ struct CodeSource {
   std::function<std::uint32_t(unsigned reg)> ar{};
   std::function<bool(std::uint32_t pc)> has_run{};
 };
-
-// So far away at most are the cases of a switch.
-inline constexpr std::uint32_t kJumpReach = 2048;
 
 // Follows the code from `pc`. The region has no blocks if nothing can be translated there.
 Region discover(const CodeSource& source, std::uint32_t pc, Mode mode);

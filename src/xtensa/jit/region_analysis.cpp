@@ -1,5 +1,5 @@
-// What a region's registers, windows and loops are like: in which blocks control may enter, what may differ from memory,
-// what matters, how often it is used.
+// What a region's registers, windows and loops are like: in which blocks control may enter, what may differ
+// from memory, what matters, how often it is used.
 #include <algorithm>
 #include <vector>
 
@@ -69,7 +69,8 @@ void find_live(Region& region) {
       Block& block = region.blocks[i];
       // Every block may be left at its begin (no budget), most at their end.
       RegisterSet live = dirty_after(region, block, block.count);
-      for (const int to : successors(region, block)) live |= region.blocks[static_cast<std::size_t>(to)].live_in;
+      for (const int to : successors(region, block))
+        live |= region.blocks[static_cast<std::size_t>(to)].live_in;
       if (block.end == End::kLoopEnd) live |= bit(kLcount);
       for (unsigned n = block.count; n-- > 0;) {
         const Instruction& in = region.steps[block.first + n].in;

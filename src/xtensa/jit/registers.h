@@ -73,10 +73,10 @@ struct JitRegisters {
   const JumpEntry* jumps = nullptr;  // 1 << kJumpBits of them; translations of ordinary code only
   const ReturnLink* returns = nullptr;  // 1 << kReturnBits of them
   Translator* translator = nullptr;
-  bool synced = false;        // pc, windows and the budget are in State and the core already
+  bool synced = false;          // pc, windows and the budget are in State and the core already
   bool traces_returns = false;  // somebody wants to know of RFE and RFI
-  std::uint8_t fp_ready = 0;  // coprocessor 0 is enabled and the host's FP environment is the guest's
-  WindowHandlers handlers;    // unknown while somebody traces windows: the handlers run then
+  std::uint8_t fp_ready = 0;    // coprocessor 0 is enabled and the host's FP environment is the guest's
+  WindowHandlers handlers;      // unknown while somebody traces windows: the handlers run then
   // By window, as far apart as windows are in State::ar; three more on both sides for what wraps. Those tell
   // of `started` what the ones that they stand for do, where that is seen: the upper ones from window 13 on,
   // the lower ones up to window 2.

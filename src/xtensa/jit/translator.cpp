@@ -105,7 +105,8 @@ void Translator::load_windows() {
   if (traces_windows()) registers_.handlers = {};
   registers_.window = &state.ar[4 * state.windowbase];
   if (state.windowstart != windowstart_) {
-    for (std::uint32_t changed = (state.windowstart ^ windowstart_) & 0xffff; changed != 0; changed &= changed - 1) {
+    for (std::uint32_t changed = (state.windowstart ^ windowstart_) & 0xffff; changed != 0;
+         changed &= changed - 1) {
       const auto window = static_cast<std::uint32_t>(std::countr_zero(changed));
       registers_.link_of(window).started = state.windowstart >> window & 1;
     }

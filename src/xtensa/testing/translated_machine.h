@@ -25,8 +25,8 @@ class TranslatedTest : public ::testing::Test {
     return {.fetch =
                 [this](std::uint32_t pc, std::uint32_t& word) {
                   const std::uint32_t at = pc & ~3u;
-                  const std::uint64_t two =
-                      machine_.read32(at) | std::uint64_t{machine_.read32(at + 4)} << 32;
+                  const std::uint64_t two = machine_.read32(at) | std::uint64_t{machine_.read32(at + 4)}
+                                                                      << 32;
                   word = static_cast<std::uint32_t>(two >> 8 * (pc & 3));
                   return true;
                 },

@@ -51,9 +51,9 @@ void Emitter::write_ps(const Instruction& in) {
   leave_if_interrupted(in);
 }
 
-// What ends its block and is C++'s in unusual cases: RFE and RFI, where translated code of the usual kind goes on and no
-// interrupt waits; LEND that stays what it is, as where a context without loops is restored; ROTW. Everything is in
-// memory.
+// What ends its block and is C++'s in unusual cases: RFE and RFI, where translated code of the usual kind
+// goes on and no interrupt waits; LEND that stays what it is, as where a context without loops is restored;
+// ROTW. Everything is in memory.
 void Emitter::emit_resumed(const Block& block) {
   const Instruction& in = current_->in;
   const Label cpp = as_.newLabel();

@@ -91,17 +91,15 @@ class Bench:
 
     def kernel(self, kernel, native, runners):
         taking_part = [runner for runner in runners if runner is native or runner is not runners[0]]
-        try:
-            best = kernels.measure(taking_part, kernel, self.options.seconds, self.options.repeats, native)
-        except Failed as error:
-            self.report.fail(kernel, error)
-            return
+        best, failed = kernels.measure(taking_part, kernel, self.options.seconds, self.options.repeats, native)
+        for name, error in failed.items():
+            self.report.fail(f'{kernel}, {name}', error)
         row = Row(kernel, 's', {name: result.per_round for name, result in best.items()})
         row.details = {name: {'rounds': result.rounds, 'seconds': result.seconds, 'checksum': result.checksum,
                               'cycles': result.cycles} for name, result in best.items()}
         if kernel not in kernels.TWO_CORES:  # where cores wait for each other, cycles are not instructions
             row.mips = {engine.name: best[engine.name].cycles / best[engine.name].seconds / 1e6
-                        for engine in self.espaliers}
+                        for engine in self.espaliers if engine.name in best}
         kernels.aim_at(row, self.report.ours)
         self.report.add(row)
 

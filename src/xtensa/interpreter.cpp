@@ -17,6 +17,9 @@ namespace {
 // A run is cut into slices of this many instructions, so that Block::kDead exceeds what remains of any.
 constexpr std::uint64_t kSlice = 1u << 30;
 
+// Translated code is entered for no fewer instructions: what it saves is less than what entering it costs.
+constexpr std::int64_t kWorthEntering = 32;
+
 // How many of the three windows above the present one can be used without overflow.
 inline unsigned free_panes(const State& s) {
   if ((s.ps & (kPsWoe | kPsExcm)) != kPsWoe) return 3;
@@ -204,7 +207,7 @@ Stop Core::Interpreter::execute(Handlers* handlers) {
   unsigned size = 0;
   // Which code is translated code's: none (the budget is nearly used up, or things are watched that it does
   // not look at), or none for a block.
-  bool cold = false;
+  bool cold = left < kWorthEntering;
   bool cold_once = false;
   // The last turn ended here, likely in the middle of a loop: if that becomes the begin of a translation, the
   // loop is cut in two there, and each turn begins in another such piece.

@@ -12,9 +12,12 @@ using base::Ticks;
 namespace {
 
 // Cycles of a turn. Short while both cores run, so that locks and cross-core interrupts between them are
-// prompt; longer while one runs alone, bounded so that the host's events are looked at often enough, and in
-// realtime the guest's timers: these become due as the host's time passes, not as instructions are executed.
-constexpr Ticks kCyclesBoth = 2'000;
+// prompt. Twice as long after each in which neither waited for the other: who begins to wait loses the rest
+// of its turn, which so is hardly more than what both have done undisturbed before. Longer while one runs
+// alone, bounded so that the host's events are looked at often enough, and in realtime the guest's timers:
+// these become due as the host's time passes, not as instructions are executed.
+constexpr unsigned kDoublings = 3;
+constexpr Ticks kCyclesBoth = 2'000, kLongestBoth = kCyclesBoth << kDoublings;
 constexpr Ticks kCyclesAlone = 20'000, kCyclesAloneInWarp = 100'000;
 // While one core spins, the other's turns are so short that the first sees what is written about as soon as
 // on the chip. Firmware relies on that: ESP-IDF's esp_dport_access_stall_other_cpu_end() sets a flag and its
@@ -89,11 +92,11 @@ Ticks Scheduler::limit(Ticks from, Ticks cycles) const {
 
 // How long the other core's turns are, as far as this one's doings go.
 Ticks Scheduler::turn_length_beside(const Spin& spin) {
-  if (spin.length == 0) return spin.suspected ? kCyclesPolling : kCyclesBoth;
-  if (spin.loop.awaits == xtensa::Awaits::kNothing) return kCyclesBoth;
+  if (spin.length == 0) return spin.suspected ? kCyclesPolling : kLongestBoth;
+  if (spin.loop.awaits == xtensa::Awaits::kNothing) return kLongestBoth;
   if (spin.turns >= kPatientTurns) {
     const unsigned doublings = std::min((spin.turns - kPatientTurns) / kTurnsToDouble, 16u);
-    return std::min(kCyclesPolling << doublings, kCyclesBoth);
+    return std::min(kCyclesPolling << doublings, kLongestBoth);
   }
   // Halved each time that the lock is not free, so that it cannot be missed time and again.
   if (spin.loop.awaits == xtensa::Awaits::kLock)
@@ -101,18 +104,31 @@ Ticks Scheduler::turn_length_beside(const Spin& spin) {
   return kCyclesPolling;
 }
 
+// Whether it has begun to wait for the other core.
+bool Scheduler::waits(const Spin& spin) {
+  if (spin.length == 0) return spin.goes_round && spin.loop.awaits == xtensa::Awaits::kLock;
+  return spin.loop.awaits != xtensa::Awaits::kNothing && spin.turns < kPatientTurns;
+}
+
 Ticks Scheduler::turn_length(bool both) {
+  // While there is time to catch up with, timers are due one after another.
+  const bool late = clock_.mode() == ClockMode::kRealtime && clock_.held_back();
   if (both) {
     const Ticks length = std::min(turn_length_beside(spins_[0]), turn_length_beside(spins_[1]));
-    const auto hurries = [](const Spin& spin) { return spin.awaits_memory() && spin.turns < kPatientTurns; };
-    if (hurries(spins_[0]) || hurries(spins_[1])) short_turns_ = kShortTurnsAfterSpinning;
-    if (length != kCyclesBoth || short_turns_ == 0) return length;
+    for (const Spin& spin : spins_) {
+      if (!waits(spin)) continue;
+      quiet_turns_ = 0;
+      if (spin.loop.awaits == xtensa::Awaits::kMemory) short_turns_ = kShortTurnsAfterSpinning;
+    }
+    const Ticks most = late ? kCyclesBoth : kLongestBoth;
+    if (length != kLongestBoth) return std::min(length, most);
+    if (short_turns_ == 0) return std::min(kCyclesBoth << std::min(quiet_turns_++, kDoublings), most);
+    quiet_turns_ = 0;
     --short_turns_;
     return kCyclesPolling;
   }
   if (clock_.mode() == ClockMode::kWarp) return kCyclesAloneInWarp;
-  // While there is time to catch up with, timers are due one after another.
-  return clock_.held_back() ? kCyclesBoth : kCyclesAlone;
+  return late ? kCyclesBoth : kCyclesAlone;
 }
 
 std::uint64_t Scheduler::instructions_left() const {
@@ -300,7 +316,7 @@ xtensa::Stop Scheduler::run_and_probe(xtensa::Core& core, std::uint64_t budget, 
 
 void Scheduler::archive(base::Archive& ar) {
   ar.section("scheduler");
-  ar(spins_, short_turns_);
+  ar(spins_, short_turns_, quiet_turns_);
 }
 
 bool Scheduler::skip_idle(Ticks latest) {

@@ -69,6 +69,7 @@ class Scheduler {
  private:
   struct Spin;
   static base::Ticks turn_length_beside(const Spin& spin);
+  static bool waits(const Spin& spin);
   base::Ticks turn_length(bool both);
   std::uint64_t instructions_left() const;
   base::Ticks limit(base::Ticks from, base::Ticks cycles) const;
@@ -85,7 +86,6 @@ class Scheduler {
     bool suspected = false;   // its last turn ended in a small loop that may wait for a flag
     bool goes_round = false;  // or for a lock: it may spin
     xtensa::SmallLoop loop;   // the last one that a turn ended in
-    bool awaits_memory() const { return length != 0 && loop.awaits == xtensa::Awaits::kMemory; }
     void archive(base::Archive& ar) {
       ar(pc, registers, length, turns, looks_away, suspected, goes_round, loop);
     }
@@ -96,6 +96,7 @@ class Scheduler {
   xtensa::Stop run_and_probe(xtensa::Core& core, std::uint64_t budget, bool both);
 
   unsigned short_turns_ = 0;
+  unsigned quiet_turns_ = 0;  // of both cores, since one of them waited for the other
   std::uint64_t waits_until_ = 0;  // the running core, as far as it has said so in the present run
   MachineClock& clock_;
   base::EventQueue& events_;

@@ -12,10 +12,11 @@ using base::Ticks;
 namespace {
 
 // Cycles of a turn. Short while both cores run, so that locks and cross-core interrupts between them are
-// prompt. Twice as long after each in which neither waited for the other: who begins to wait loses the rest
-// of its turn, which so is hardly more than what both have done undisturbed before. Longer while one runs
-// alone, bounded so that the host's events are looked at often enough, and in realtime the guest's timers:
-// these become due as the host's time passes, not as instructions are executed.
+// prompt. Twice as long after each in which neither waited for a flag of the other's: who begins to wait
+// loses the rest of its turn, which so is hardly more than what both have done undisturbed before. (Who waits
+// for a lock loses the same share of its time whatever the length.) Longer while one runs alone, bounded so
+// that the host's events are looked at often enough, and in realtime the guest's timers: these become due as
+// the host's time passes, not as instructions are executed.
 constexpr unsigned kDoublings = 3;
 constexpr Ticks kCyclesBoth = 2'000, kLongestBoth = kCyclesBoth << kDoublings;
 constexpr Ticks kCyclesAlone = 20'000, kCyclesAloneInWarp = 100'000;
@@ -104,26 +105,19 @@ Ticks Scheduler::turn_length_beside(const Spin& spin) {
   return kCyclesPolling;
 }
 
-// Whether it has begun to wait for the other core.
-bool Scheduler::waits(const Spin& spin) {
-  if (spin.length == 0) return spin.goes_round && spin.loop.awaits == xtensa::Awaits::kLock;
-  return spin.loop.awaits != xtensa::Awaits::kNothing && spin.turns < kPatientTurns;
-}
-
 Ticks Scheduler::turn_length(bool both) {
   // While there is time to catch up with, timers are due one after another.
   const bool late = clock_.mode() == ClockMode::kRealtime && clock_.held_back();
   if (both) {
+    for (const xtensa::Core* core : cores_)
+      if (std::exchange(spins_[core->index()].unread, false)) suspect(*core, false);
     const Ticks length = std::min(turn_length_beside(spins_[0]), turn_length_beside(spins_[1]));
-    for (const Spin& spin : spins_) {
-      if (!waits(spin)) continue;
-      quiet_turns_ = 0;
-      if (spin.loop.awaits == xtensa::Awaits::kMemory) short_turns_ = kShortTurnsAfterSpinning;
-    }
+    const auto hurries = [](const Spin& spin) { return spin.awaits_memory() && spin.turns < kPatientTurns; };
+    if (hurries(spins_[0]) || hurries(spins_[1])) short_turns_ = kShortTurnsAfterSpinning;
+    if (short_turns_ != 0) quiet_turns_ = 0;
     const Ticks most = late ? kCyclesBoth : kLongestBoth;
     if (length != kLongestBoth) return std::min(length, most);
     if (short_turns_ == 0) return std::min(kCyclesBoth << std::min(quiet_turns_++, kDoublings), most);
-    quiet_turns_ = 0;
     --short_turns_;
     return kCyclesPolling;
   }
@@ -254,19 +248,26 @@ Scheduler::Spin Scheduler::place_of(const xtensa::Core& core) {
 
 // Runs `count` instructions, and suspects the core of spinning if they went round in a small piece of code
 // that may wait for the other core. One that is in the middle of a wait for time goes round, too, but looks
-// at nothing meanwhile.
-xtensa::Stop Scheduler::probe(xtensa::Core& core, std::uint64_t count) {
+// at nothing meanwhile. Reading the code takes longer than a turn at times, and is left until both run.
+xtensa::Stop Scheduler::probe(xtensa::Core& core, std::uint64_t count, bool both) {
   Spin& spin = spins_[core.index()];
   const std::uint32_t before = core.state().pc;
   const xtensa::Stop stop = core.run(count);
   const std::uint32_t moved = core.state().pc - before + kSpinBytes;
   const bool small =
       stop == xtensa::Stop::kBudget && moved < kSpinBytes + 2 * count && core.instructions() >= waits_until_;
-  const bool known = spin.loop.innermost && spin.loop.has(before) && spin.loop.has(core.state().pc);
-  if (small && !known) spin.loop = xtensa::loop_around(core);
-  spin.suspected = small && spin.loop.awaits == xtensa::Awaits::kMemory;
-  spin.goes_round = small && spin.loop.awaits != xtensa::Awaits::kNothing;
+  spin.unread = small && !both;
+  if (small && both) suspect(core, spin.loop.has(before));
   return stop;
+}
+
+// The core is in a small piece of code, and has been there for a while if `stays`.
+void Scheduler::suspect(const xtensa::Core& core, bool stays) {
+  Spin& spin = spins_[core.index()];
+  if (!stays || !spin.loop.innermost || !spin.loop.has(core.state().pc))
+    spin.loop = xtensa::loop_around(core);
+  spin.suspected = spin.loop.awaits == xtensa::Awaits::kMemory;
+  spin.goes_round = spin.loop.awaits != xtensa::Awaits::kNothing;
 }
 
 // A core that spins goes round once and leaves the rest of its turn alone: until somebody else writes to
@@ -275,11 +276,11 @@ xtensa::Stop Scheduler::run_and_probe(xtensa::Core& core, std::uint64_t budget, 
   Spin& spin = spins_[core.index()];
   const std::uint64_t goal = core.instructions() + budget;
   const std::uint64_t length = std::exchange(spin.length, 0);
-  spin.suspected = false;
+  spin.suspected = spin.unread = false;
   const bool goes_round = std::exchange(spin.goes_round, false);
   waits_until_ = 0;
   if (spin.looks_away != 0) --spin.looks_away;
-  // Alone it may go round as often as it likes. It is suspected nevertheless: it may have started the other.
+  // Alone it may go round as often as it likes.
   if (both && (length != 0 || (goes_round && spin.looks_away == 0))) {
     const Spin place = place_of(core);
     const std::uint64_t step = length != 0 ? length : 1;
@@ -311,7 +312,7 @@ xtensa::Stop Scheduler::run_and_probe(xtensa::Core& core, std::uint64_t budget, 
     if (stop != xtensa::Stop::kBudget || interrupted_) return stop;
     budget = kProbeInstructions;
   }
-  return probe(core, budget);
+  return probe(core, budget, both);
 }
 
 void Scheduler::archive(base::Archive& ar) {

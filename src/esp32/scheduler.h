@@ -69,7 +69,6 @@ class Scheduler {
  private:
   struct Spin;
   static base::Ticks turn_length_beside(const Spin& spin);
-  static bool waits(const Spin& spin);
   base::Ticks turn_length(bool both);
   std::uint64_t instructions_left() const;
   base::Ticks limit(base::Ticks from, base::Ticks cycles) const;
@@ -85,18 +84,21 @@ class Scheduler {
     unsigned looks_away = 0;  // turns for which it is not looked at more closely
     bool suspected = false;   // its last turn ended in a small loop that may wait for a flag
     bool goes_round = false;  // or for a lock: it may spin
+    bool unread = false;      // it was alone, and its last turn ended in a small loop or the like
     xtensa::SmallLoop loop;   // the last one that a turn ended in
+    bool awaits_memory() const { return length != 0 && loop.awaits == xtensa::Awaits::kMemory; }
     void archive(base::Archive& ar) {
-      ar(pc, registers, length, turns, looks_away, suspected, goes_round, loop);
+      ar(pc, registers, length, turns, looks_away, suspected, goes_round, unread, loop);
     }
   };
   static Spin place_of(const xtensa::Core& core);
-  xtensa::Stop probe(xtensa::Core& core, std::uint64_t count);
+  xtensa::Stop probe(xtensa::Core& core, std::uint64_t count, bool both);
+  void suspect(const xtensa::Core& core, bool stays);
   // Runs a turn and finds out whether the core spins.
   xtensa::Stop run_and_probe(xtensa::Core& core, std::uint64_t budget, bool both);
 
   unsigned short_turns_ = 0;
-  unsigned quiet_turns_ = 0;  // of both cores, since one of them waited for the other
+  unsigned quiet_turns_ = 0;       // of both cores, since one of them waited for a flag
   std::uint64_t waits_until_ = 0;  // the running core, as far as it has said so in the present run
   MachineClock& clock_;
   base::EventQueue& events_;

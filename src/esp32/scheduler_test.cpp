@@ -135,7 +135,8 @@ wait:    memw
          beq a5, a7, over
          j turn
 over:
-)" + kApp + R"(
+)" + kApp +
+       R"(
          movi a5, 0
 up:      memw
          l32i a4, a8, 0
@@ -150,6 +151,59 @@ down:    memw
   run_to(20'000'000);
   EXPECT_EQ(word(kDone), 1u);
   EXPECT_EQ(word(kSeen), 500u);
+}
+
+// The same where the core that spins was alone until a timer woke the other, which then is not to miss it.
+TEST_F(SchedulerTest, ACoreThatSpunAloneSeesAFlagThatIsSoonDownAgain) {
+  std::string busy;
+  for (int i = 0; i < 40; ++i) busy += "addi a9, a9, 1\n";
+  boot(R"(
+         movi a5, 0
+         movi a7, 100
+wait:    memw
+         l32i a4, a8, 0
+         beqz a4, wait
+         addi a5, a5, 1
+         s32i a5, a8, 4
+down:    memw
+         l32i a4, a8, 0
+         bnez a4, down
+         beq a5, a7, over
+         j wait
+over:    movi a6, 1
+)" + kApp +
+       R"(
+         j go
+         .align 4
+vecs:    .word 0x40081400
+go:      movi a2, 0
+         movi a5, 0
+         l32r a4, vecs
+         wsr.vecbase a4
+         movi a4, 1
+         slli a4, a4, 15           # CCOMPARE1, of level 3
+         wsr.intenable a4
+         rsync
+asleep:  rsr.ccount a4
+         addmi a4, a4, 0x1000
+         wsr.ccompare1 a4
+         waiti 0
+         s32i a6, a8, 0
+)" + busy +
+       R"(
+         s32i a2, a8, 0
+         addi a5, a5, 1
+seen:    memw
+         l32i a4, a8, 4
+         bne a4, a5, seen
+         j asleep
+         .org 0x400815c0
+         wsr.ccompare1 a2
+         rfi 3
+)");
+  run_to(5'000'000);
+  EXPECT_EQ(word(kDone), 1u);
+  EXPECT_EQ(word(kSeen), 100u);
 }
 
 TEST_F(SchedulerTest, ACoreThatSpinsLeavesItsTimeToTheOther) {
@@ -177,7 +231,8 @@ count:   addi a5, a5, -1
 )" + straight +
        R"(
          bnez a5, count
-)" + kApp + "up:\n" + straight +
+)" + kApp +
+       "up:\n" + straight +
        R"(
          j up
 )");
@@ -207,7 +262,8 @@ wait:    memw
          beq a5, a6, over
          j turn
 over:    rsr.ccount a6
-)" + kApp + R"(
+)" + kApp +
+       R"(
          movi a5, 1
 up:      memw
          l32i a4, a8, 0
@@ -236,7 +292,8 @@ count:   addi a5, a5, -1
          add a9, a9, a8
          bnez a5, count
          movi a6, 1
-)" + kApp + R"(
+)" + kApp +
+       R"(
 up:      addi a5, a5, 1
          xor a4, a4, a5
          j up
@@ -254,8 +311,8 @@ TEST_F(SchedulerTest, WhoStaysInPlaceForEverLeavesTheOtherLongTurns) {
   EXPECT_LT(taken.turns, 300u) << "of 0.2 million cycles";
 }
 
-// Both cores take a spin lock 20,000 times each and count under it; the first to be done counts on to keep the
-// other waiting. `done` is what the PRO CPU found counted at its end.
+// Both cores take a spin lock 20,000 times each and count under it; the first to be done counts on to keep
+// the other waiting. `done` is what the PRO CPU found counted at its end.
 TEST_F(SchedulerTest, ALockChangesHandsWithoutShortTurnsAllAlong) {
   const std::string locked = R"(
 take:    movi a4, 1

@@ -63,9 +63,7 @@ void Emitter::check_fp() {
   fp_ready_ = true;
   const Label absent = as_.newLabel(), ready = as_.newLabel();
   const Label disabled = interpret_here();
-  Mem flag = jit_word(offsetof(JitRegisters, fp_ready));
-  flag.setSize(1);
-  as_.cmp(flag, 0);
+  as_.cmp(jit_byte(offsetof(JitRegisters, fp_ready)), 0);
   as_.je(absent);
   as_.bind(ready);
   cold([=, this] {

@@ -66,9 +66,7 @@ void Emitter::emit_resumed(const Block& block) {
     case Op::RFI: {
       const bool rfe = in.op == Op::RFE;
       const auto level = rfe ? 1u : static_cast<std::uint32_t>(in.imm);
-      Mem traced = jit_word(offsetof(JitRegisters, traces_returns));
-      traced.setSize(1);
-      as_.cmp(traced, 0);
+      as_.cmp(jit_byte(offsetof(JitRegisters, traces_returns)), 0);
       as_.jne(cpp);
       as_.mov(x86::edx, word(offsetof(State, intenable)));
       as_.or_(x86::edx, kNmiLine);

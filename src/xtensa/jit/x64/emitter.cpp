@@ -85,6 +85,9 @@ void Emitter::emit() {
 x86::Mem Emitter::word(std::size_t state_offset) const {
   return x86::dword_ptr(x86::rbp, static_cast<std::int32_t>(state_offset));
 }
+x86::Mem Emitter::jit_byte(std::size_t offset) const {
+  return x86::byte_ptr(x86::rbp, layout_.jit + static_cast<std::int32_t>(offset));
+}
 x86::Mem Emitter::jit_word(std::size_t offset) const {
   return x86::dword_ptr(x86::rbp, layout_.jit + static_cast<std::int32_t>(offset));
 }

@@ -126,6 +126,7 @@ class Emitter {
   Gp host(unsigned reg) const { return asmjit::x86::gpd(host_[reg]); }
   Mem home(unsigned reg) const;  // in State
   Mem word(std::size_t state_offset) const;
+  Mem jit_byte(std::size_t offset) const;
   Mem jit_word(std::size_t offset) const;
   Mem jit_quad(std::size_t offset) const;
   // In the ReturnLink of the window that is `n` above the present one, and the same of WindowEdges.

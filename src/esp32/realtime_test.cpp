@@ -176,6 +176,47 @@ again:   s32i a6, a8, 0            # UART_FIFO_REG
   EXPECT_LT(20 * rounds, kAccesses);
 }
 
+// FreeRTOS reads CCOUNT and arms its first tick from there; once this had passed by then, it had no ticks.
+TEST_F(RealtimeTest, NoTickPassesBetweenTwoInstructions) {
+  start(R"(
+         j start
+         .align 4
+timg0:   .word 0x3ff5f048
+rtcwdt:  .word 0x3ff4808c
+key:     .word 0x50d83aa1
+ram:     .word 0x3ffb0000
+start:   entry a1, 32
+         movi a2, 0
+         wsr.intenable a2
+         l32r a10, key
+         l32r a3, timg0
+         s32i a10, a3, 0x1c        # TIMG_WDTWPROTECT
+         s32i a2, a3, 0            # TIMG_WDTCONFIG0
+         l32r a3, rtcwdt
+         s32i a10, a3, 0x18        # RTC_CNTL_WDTWPROTECT
+         s32i a2, a3, 0            # RTC_CNTL_WDTCONFIG0
+         l32r a11, ram
+         movi a7, 0                # the most so far
+         movi a8, 0
+turn:    rsr.ccount a5
+         rsr.ccount a6
+         sub a6, a6, a5
+         maxu a7, a7, a6
+         s32i a7, a11, 8
+         addi a8, a8, 1
+         s32i a8, a11, 0
+         movi a4, 1000
+busy:    addi a4, a4, -1
+         bnez a4, busy
+         j turn
+)");
+  look_ns_ = 5'000'000;
+  for (int n = 0; n < 300; ++n) round();
+  EXPECT_GT(word(kTicks), 100u);
+  EXPECT_GT(word(kLatest), 0u);
+  EXPECT_LE(word(kLatest), 20'000u) << "half a millisecond at 40 MHz";
+}
+
 // The tick of a core was due within the time that a busy host took to load it, and was lost for all of
 // CCOUNT's round: clones of ESP-IDF's MQTT example were reset by their interrupt watchdogs.
 TEST_F(RealtimeTest, ASnapshotThatTakesTheHostLongToLoadLosesNoTick) {

@@ -39,6 +39,10 @@ constexpr unsigned kTurnsToDouble = 16;
 // an interpreter that executes 40 million instructions a second on each core of 240 MHz with a quarter of a
 // host's core is 24 times too slow.
 constexpr Ticks kCatchUp = 64;
+// Nor by more than this at once, which is half of what firmware's ticks usually are. Else, where the host
+// does something else between two instructions, of which the first reads CCOUNT and the second arms the first
+// tick from there, that has passed and will not match for 2^32 cycles: FreeRTOS starts its tick in this way.
+constexpr Ticks kMostAtOnce = base::kTicksPerMillisecond / 2;
 // By so much of it time may go past the next timer; else a turn ends there, so that the guest sees each of
 // its ticks and can ask for the next before that has passed, too.
 constexpr Ticks kPastTimer = 8;
@@ -88,7 +92,8 @@ bool Scheduler::runnable(const xtensa::Core& core) {
 // How far time may go on for a turn of so many cycles (realtime).
 Ticks Scheduler::limit(Ticks from, Ticks cycles) const {
   const Ticks turn = std::max(cycles, kLeastCredit) * clock_.ticks_per_cycle();
-  return std::min(from + kCatchUp * turn, std::max(events_.next_deadline(), from + kPastTimer * turn));
+  return std::min(from + std::min(kCatchUp * turn, kMostAtOnce),
+                  std::max(events_.next_deadline(), from + kPastTimer * turn));
 }
 
 // How long the other core's turns are, as far as this one's doings go.
@@ -154,7 +159,8 @@ bool Scheduler::round() {
   const Ticks soonest = start + clock_.ticks_per_cycle();
   Ticks end = std::min(start + cycles * clock_.ticks_per_cycle(), std::max(next, soonest));
   if (realtime)
-    clock_.set_limit(std::min(start + kCatchUp * cycles * clock_.ticks_per_cycle(), std::max(next, soonest)));
+    clock_.set_limit(std::min(start + std::min(kCatchUp * cycles * clock_.ticks_per_cycle(), kMostAtOnce),
+                              std::max(next, soonest)));
   slice_start_ = start;
   const std::uint64_t began = collecting_ ? host_ns() : 0;
   bool first = true;

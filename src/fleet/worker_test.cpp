@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -132,13 +133,17 @@ TEST_F(WorkerTest, TheWokenComeBeforeTheBusy) {
 }
 
 TEST_F(WorkerTest, LimitsProcessorTime) {
+  const auto began = std::chrono::steady_clock::now();
   Counter& limited = add(100'000, 0);
   worker.call([&] { limited.limit_cpu(0.1); });
   Counter& free = add(100'000, 0);
   // What it may have saved up is used by then.
   ASSERT_TRUE(eventually([&] { return worker.call([&] { return free.cpu_ns() > 400'000'000; }); }));
   worker.call([&] {
-    EXPECT_LT(limited.cpu_ns(), free.cpu_ns() / 3);
+    // A busy host may leave the other one little more than that part of a core.
+    const std::chrono::nanoseconds passed = std::chrono::steady_clock::now() - began;
+    const auto most = static_cast<std::uint64_t>(passed.count()) * 15 / 100;
+    EXPECT_LT(limited.cpu_ns(), std::max(free.cpu_ns() / 3, most));
     EXPECT_GT(limited.cpu_ns(), 0u);
   });
 }

@@ -112,7 +112,7 @@ def measure(runners, kernel, seconds, repeats, native=None):
         """One that fails (QEMU hangs at times) leaves the others their figures, and begins anew for the next kernel."""
         if runner.name not in failed:
             try:
-                step()
+                step(runner)
             except Failed as error:
                 failed[runner.name] = error
                 best.pop(runner.name, None)
@@ -128,7 +128,7 @@ def measure(runners, kernel, seconds, repeats, native=None):
 
     for step in [find_rounds] + [run] * repeats:
         for runner in runners:
-            attempt(runner, lambda runner=runner, step=step: step(runner))
+            attempt(runner, step)
     if native is not None:
         for runner in runners:
             if runner is native or runner.name in failed:

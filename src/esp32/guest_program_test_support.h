@@ -38,6 +38,27 @@ inline std::shared_ptr<const devices::FlashImage> flash_with(std::string_view pr
   return devices::FlashImage::create(flash, 1 << 20).value();
 }
 
+// How a program begins that may run for as long as it likes: no interrupts, no watchdogs; a2 is 0 then, and
+// `ram` the address of a word that holds 0x3ffb0000.
+inline constexpr std::string_view kWithoutWatchdogs = R"(
+         j quiet
+         .align 4
+timg0:   .word 0x3ff5f048
+rtcwdt:  .word 0x3ff4808c
+key:     .word 0x50d83aa1
+ram:     .word 0x3ffb0000
+quiet:   entry a1, 32
+         movi a2, 0
+         wsr.intenable a2
+         l32r a10, key
+         l32r a3, timg0
+         s32i a10, a3, 0x1c        # TIMG_WDTWPROTECT
+         s32i a2, a3, 0            # TIMG_WDTCONFIG0
+         l32r a3, rtcwdt
+         s32i a10, a3, 0x18        # RTC_CNTL_WDTWPROTECT
+         s32i a2, a3, 0            # RTC_CNTL_WDTCONFIG0
+)";
+
 // Puts code into IRAM and lets core `cpu` go on there, with a3 = `a3` and no interrupts. False if it does not
 // fit.
 inline bool start_at(Machine& machine, unsigned cpu, std::string_view program, std::uint32_t at,

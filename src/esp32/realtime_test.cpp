@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <string>
 #include <string_view>
 
 #include "esp32/guest_program_test_support.h"
@@ -178,23 +179,7 @@ again:   s32i a6, a8, 0            # UART_FIFO_REG
 
 // FreeRTOS reads CCOUNT and arms its first tick from there; once this had passed by then, it had no ticks.
 TEST_F(RealtimeTest, NoTickPassesBetweenTwoInstructions) {
-  start(R"(
-         j start
-         .align 4
-timg0:   .word 0x3ff5f048
-rtcwdt:  .word 0x3ff4808c
-key:     .word 0x50d83aa1
-ram:     .word 0x3ffb0000
-start:   entry a1, 32
-         movi a2, 0
-         wsr.intenable a2
-         l32r a10, key
-         l32r a3, timg0
-         s32i a10, a3, 0x1c        # TIMG_WDTWPROTECT
-         s32i a2, a3, 0            # TIMG_WDTCONFIG0
-         l32r a3, rtcwdt
-         s32i a10, a3, 0x18        # RTC_CNTL_WDTWPROTECT
-         s32i a2, a3, 0            # RTC_CNTL_WDTCONFIG0
+  start(std::string(testing_support::kWithoutWatchdogs) + R"(
          l32r a11, ram
          movi a7, 0                # the most so far
          movi a8, 0

@@ -59,6 +59,11 @@ constexpr std::uint64_t kLongestSpin = 16;
 // may end in one that spins.
 constexpr unsigned kLookAway = 16;
 
+// By how much time may go on while instructions for so much of it are executed.
+Ticks most_in(Ticks turn) {
+  return std::min(kCatchUp * turn, kMostAtOnce);
+}
+
 std::uint64_t host_ns() {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
                                         std::chrono::steady_clock::now().time_since_epoch())
@@ -92,8 +97,7 @@ bool Scheduler::runnable(const xtensa::Core& core) {
 // How far time may go on for a turn of so many cycles (realtime).
 Ticks Scheduler::limit(Ticks from, Ticks cycles) const {
   const Ticks turn = std::max(cycles, kLeastCredit) * clock_.ticks_per_cycle();
-  return std::min(from + std::min(kCatchUp * turn, kMostAtOnce),
-                  std::max(events_.next_deadline(), from + kPastTimer * turn));
+  return std::min(from + most_in(turn), std::max(events_.next_deadline(), from + kPastTimer * turn));
 }
 
 // How long the other core's turns are, as far as this one's doings go.
@@ -112,7 +116,7 @@ Ticks Scheduler::turn_length_beside(const Spin& spin) {
 
 Ticks Scheduler::turn_length(bool both) {
   // While there is time to catch up with, timers are due one after another.
-  const bool late = clock_.mode() == ClockMode::kRealtime && clock_.held_back();
+  const bool late = clock_.held_back();
   if (both) {
     for (const xtensa::Core* core : cores_)
       if (std::exchange(spins_[core->index()].unread, false)) suspect(*core, false);
@@ -159,8 +163,7 @@ bool Scheduler::round() {
   const Ticks soonest = start + clock_.ticks_per_cycle();
   Ticks end = std::min(start + cycles * clock_.ticks_per_cycle(), std::max(next, soonest));
   if (realtime)
-    clock_.set_limit(std::min(start + std::min(kCatchUp * cycles * clock_.ticks_per_cycle(), kMostAtOnce),
-                              std::max(next, soonest)));
+    clock_.set_limit(std::min(start + most_in(cycles * clock_.ticks_per_cycle()), std::max(next, soonest)));
   slice_start_ = start;
   const std::uint64_t began = collecting_ ? host_ns() : 0;
   bool first = true;

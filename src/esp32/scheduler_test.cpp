@@ -18,25 +18,12 @@ constexpr std::uint32_t kFlag = 0x3ffb0000, kSeen = 0x3ffb0004, kReady = 0x3ffb0
 
 // The PRO CPU turns its watchdogs off, starts the APP CPU at `app` and waits until it is there; then comes
 // the test's part. a8 points to the words above: flag, seen, ready, done.
-const std::string kStart = R"(
+const std::string kStart = std::string(testing_support::kWithoutWatchdogs) + R"(
          j start
          .align 4
 dport:   .word 0x3ff00000
-timg0:   .word 0x3ff5f048
-rtcwdt:  .word 0x3ff4808c
-key:     .word 0x50d83aa1
-ram:     .word 0x3ffb0000
 app_at:  .word app
-start:   entry a1, 32
-         movi a2, 0
-         wsr.intenable a2
-         l32r a10, key
-         l32r a3, timg0
-         s32i a10, a3, 0x1c        # TIMG_WDTWPROTECT
-         s32i a2, a3, 0            # TIMG_WDTCONFIG0
-         l32r a3, rtcwdt
-         s32i a10, a3, 0x18        # RTC_CNTL_WDTWPROTECT
-         s32i a2, a3, 0            # RTC_CNTL_WDTCONFIG0
+start:
          l32r a8, ram
          s32i a2, a8, 0
          s32i a2, a8, 4
@@ -61,6 +48,12 @@ app:     l32r a8, ram
          movi a6, 1
          s32i a6, a8, 8
 )";
+
+std::string forty(const std::string& line) {
+  std::string lines;
+  for (int i = 0; i < 40; ++i) lines += line;
+  return lines;
+}
 
 class SchedulerTest : public testing::Test {
  protected:
@@ -118,8 +111,7 @@ stay2:   j stay2
 // What ESP-IDF's esp_dport_access_stall_other_cpu_end() and the next call's start do: a flag that the other
 // core polls is up for some dozens of instructions only.
 TEST_F(SchedulerTest, ACoreThatSpinsSeesAFlagThatIsSoonDownAgain) {
-  std::string busy;
-  for (int i = 0; i < 40; ++i) busy += "addi a9, a9, 1\n";
+  const std::string busy = forty("addi a9, a9, 1\n");
   boot(R"(
          movi a5, 0
          movi a6, 1
@@ -155,8 +147,7 @@ down:    memw
 
 // The same where the core that spins was alone until a timer woke the other, which then is not to miss it.
 TEST_F(SchedulerTest, ACoreThatSpunAloneSeesAFlagThatIsSoonDownAgain) {
-  std::string busy;
-  for (int i = 0; i < 40; ++i) busy += "addi a9, a9, 1\n";
+  const std::string busy = forty("addi a9, a9, 1\n");
   boot(R"(
          movi a5, 0
          movi a7, 100
@@ -221,8 +212,7 @@ TEST_F(SchedulerTest, ACoreThatSpinsForLongLeavesTheOtherLongTurns) {
 }
 
 TEST_F(SchedulerTest, StraightCodeHasLongTurns) {
-  std::string straight;
-  for (int i = 0; i < 40; ++i) straight += "addi.n a9, a9, 1\n";
+  const std::string straight = forty("addi.n a9, a9, 1\n");
   boot(R"(
          movi a5, 100
          slli a5, a5, 7
@@ -238,7 +228,6 @@ count:   addi a5, a5, -1
 )");
   run_to(20'000'000);
   ASSERT_EQ(word(kDone), 1u);
-  // Once the APP CPU is there.
   EXPECT_LT(machine_->scheduler().stats().turns, 300u) << "of 1.1 million cycles";
 }
 
@@ -432,8 +421,7 @@ seen:    rsil a4, 0
 
 // A core in ets_delay_us() goes round in a small loop, but what it waits for is no other's to bring about.
 TEST_F(SchedulerTest, WhoWaitsForTimeAloneLeavesTheOtherItsTurns) {
-  std::string work;
-  for (int i = 0; i < 40; ++i) work += "addi a5, a5, 1\n";
+  const std::string work = forty("addi a5, a5, 1\n");
   boot("movi a5, 0\ncount: " + work + R"(
          l32i a4, a8, 12
          beqz a4, count

@@ -49,7 +49,7 @@ Ticks MachineClock::now() {
   held_back_ = time > limit_;
   if (time >= limit_) {
     time = limit_;
-    if (running_) running_->request_stop();
+    if (running_ && stops_) running_->request_stop();
   }
   return time_ = std::max(time_, time);
 }

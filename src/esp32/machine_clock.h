@@ -1,6 +1,7 @@
 // A machine's virtual time, and the CPU cycles that pass in it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -20,7 +21,9 @@ enum class ClockMode : std::uint8_t {
 // In realtime the host's clock is followed only as far as a limit, which the scheduler sets: up to the next
 // timer, so that no core reads a time at which it should have been interrupted already, and never so far
 // ahead of the guest's instructions that a machine which the host has not run for seconds finds its watchdogs
-// expired. What has been held back is caught up with in later turns, so nothing is lost.
+// expired. What has been held back is caught up with in later turns, so nothing is lost. Only a timer ends a
+// turn: a core that has come so far ahead is left the rest of it, in which time stands still, for its next
+// one would let time go on again, though it has hardly executed anything.
 class MachineClock final : public base::TimeSource {
  public:
   // Nanoseconds of a clock that never goes back; default: CLOCK_MONOTONIC.
@@ -30,7 +33,8 @@ class MachineClock final : public base::TimeSource {
   ClockMode mode() const { return mode_; }
 
   // In warp, the time of the core that runs just now; in realtime, the host's, up to the limit: who reads
-  // that is stopped before its next instruction. Never goes back, and stands still within an instruction.
+  // that, where it is a timer's, is stopped before its next instruction. Never goes back, and stands still
+  // within an instruction.
   base::Ticks now() override;
 
   // `core` begins to run, in warp at `start`, where now() follows its instructions until end_run().
@@ -39,9 +43,14 @@ class MachineClock final : public base::TimeSource {
   base::Ticks end_run();
   // Warp: time goes on to `time` with nothing running. Never backwards.
   void advance_to(base::Ticks time);
-  // Realtime: how far now() may follow the host, until the next call.
-  void set_limit(base::Ticks limit) { limit_ = limit; }
-  void lower_limit(base::Ticks limit) { limit_ = limit < limit_ ? limit : limit_; }
+  // Realtime: how far now() may follow the host, until the next call, and when a timer is due.
+  void set_limit(base::Ticks limit, base::Ticks timer = base::kNever) {
+    limit_ = std::min(limit, timer);
+    stops_ = timer <= limit;
+  }
+  void lower_limit(base::Ticks timer) {
+    if (timer <= limit_) set_limit(timer, timer);
+  }
   // Realtime: whether the limit held the time back when now() was last asked.
   bool held_back() const { return held_back_; }
 
@@ -82,6 +91,7 @@ class MachineClock final : public base::TimeSource {
   std::uint64_t host_origin_ns_ = 0;
   base::Ticks time_ = 0;  // last time given; in warp while a core runs, its time at `instructions_`
   base::Ticks limit_ = base::kNever;
+  bool stops_ = false;  // that is when a timer is due
   bool held_back_ = false;
   xtensa::Core* running_ = nullptr;
   std::uint64_t instructions_ = 0;

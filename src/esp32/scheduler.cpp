@@ -162,8 +162,7 @@ bool Scheduler::round() {
   const Ticks cycles = stepping ? 1 : turn_length(both);
   const Ticks soonest = start + clock_.ticks_per_cycle();
   Ticks end = std::min(start + cycles * clock_.ticks_per_cycle(), std::max(next, soonest));
-  if (realtime)
-    clock_.set_limit(std::min(start + most_in(cycles * clock_.ticks_per_cycle()), std::max(next, soonest)));
+  if (realtime) clock_.set_limit(start + most_in(cycles * clock_.ticks_per_cycle()), std::max(next, soonest));
   slice_start_ = start;
   const std::uint64_t began = collecting_ ? host_ns() : 0;
   bool first = true;

@@ -33,10 +33,10 @@ struct WindowEdges {
   const void* rotate = nullptr;  // the backend's
 };
 
-// Where indirect jumps go, by a hash of the guest address.
+// Where indirect jumps go, by a hash of the guest address; the same of calls with that increment.
 struct JumpEntry {
   std::uint32_t pc = 0;
-  std::uint32_t unused = 0;
+  std::uint32_t increment = 0;
   const void* host = nullptr;
 };
 inline constexpr unsigned kJumpBits = 12;
@@ -70,7 +70,10 @@ struct JitRegisters {
   std::uint8_t* memory = nullptr;            // the core's reservation
   const std::uint8_t* attributes = nullptr;  // of its pages
   const void* link = nullptr;        // the jump that led out of translated code and could be made to lead on
+  const void* call = nullptr;        // the call before it, if that could lead on by itself
+  std::uint32_t call_increment = 0;  // its increment
   const JumpEntry* jumps = nullptr;  // 1 << kJumpBits of them; translations of ordinary code only
+  const JumpEntry* calls = nullptr;  // as many
   const ReturnLink* returns = nullptr;  // 1 << kReturnBits of them
   Translator* translator = nullptr;
   bool synced = false;          // pc, windows and the budget are in State and the core already

@@ -46,6 +46,7 @@ Translator::Translator(Core& core, const CodeSource& source, std::unique_ptr<Cod
       source_(source),
       arena_(std::move(arena)),
       jumps_(std::size_t{1} << kJumpBits),
+      calls_(std::size_t{1} << kJumpBits),
       returns_(std::size_t{1} << kReturnBits) {
   source_.literal = [this](std::uint32_t address) { return read_word(address, kPageLoad32 | kPageFetch); };
   source_.is_entry = [this](std::uint32_t pc, Mode mode) { return find(pc, mode) != nullptr; };
@@ -54,6 +55,7 @@ Translator::Translator(Core& core, const CodeSource& source, std::unique_ptr<Cod
   registers_.memory = core.memory_.base;
   registers_.attributes = core.memory_.attributes;
   registers_.jumps = jumps_.data();
+  registers_.calls = calls_.data();
   registers_.returns = returns_.data();
   registers_.translator = this;
 }
@@ -74,7 +76,13 @@ bool Translator::enter(bool make) {
   }
   if (pending_link_ != nullptr) {
     if (pending_key_ == key(state.pc, mode)) {
-      backend_->patch_jump(pending_link_, host);
+      const void* const called =
+          pending_call_ != nullptr ? find(state.pc, mode, pending_increment_) : nullptr;
+      if (called != nullptr) {
+        backend_->patch_call(pending_call_, called);
+      } else {
+        backend_->patch_jump(pending_link_, host);
+      }
       ++stats_.chained_exits;
     }
     pending_link_ = nullptr;
@@ -84,7 +92,7 @@ bool Translator::enter(bool make) {
   load_windows();
   registers_.left = core_.left_;
   registers_.exit = Exit::kContinue;
-  registers_.link = nullptr;
+  registers_.link = registers_.call = nullptr;
   registers_.synced = false;
   registers_.fp_ready = 0;
   registers_.traces_returns = core_.traces(base::TraceEvent::cpu_return);
@@ -95,7 +103,9 @@ bool Translator::enter(bool make) {
   if (!registers_.synced) sync(state.pc, 0);
   if (registers_.link != nullptr) {
     pending_link_ = const_cast<std::uint8_t*>(static_cast<const std::uint8_t*>(registers_.link));
-    pending_key_ = key(state.pc, mode);
+    pending_key_ = key(state.pc, Mode::of(state.ps));
+    pending_call_ = const_cast<std::uint8_t*>(static_cast<const std::uint8_t*>(registers_.call));
+    pending_increment_ = registers_.call_increment;
   }
   return true;
 }
@@ -282,8 +292,18 @@ Translation* Translator::translation_at(const std::uint8_t* host) {
 
 // --- Making translations
 
-const void* Translator::find(std::uint32_t pc, Mode mode) {
-  const std::uint64_t wanted = key(pc, mode);
+// Of ordinary code, which State::pc is at.
+void Translator::remember_jump(std::uint32_t pc, const void* host) {
+  const std::uint32_t at = pc >> 2 & ((1u << kJumpBits) - 1);
+  jumps_[at] = {.pc = pc, .host = host};
+  const std::uint32_t increment = (core_.state_.ps & kPsCallinc) >> kPsCallincShift;
+  if (increment == 0) return;
+  if (const void* called = find(pc, Mode::of(core_.state_.ps), increment))
+    calls_[at] = {.pc = pc, .increment = increment, .host = called};
+}
+
+const void* Translator::find(std::uint32_t pc, Mode mode, unsigned increment) {
+  const std::uint64_t wanted = key(pc, mode, increment);
   Found& quick = found_at(wanted);
   if (quick.tag == (wanted | kFoundMark)) return quick.host;
   const auto found = entries_.find(wanted);
@@ -342,7 +362,7 @@ const void* Translator::translate(std::uint32_t pc, Mode mode) {
   literals_.erase(std::unique(literals_.begin(), literals_.end()), literals_.end());
   for (const std::uint32_t address : literals_) translation->ranges.emplace_back(address, address + 4);
   for (const Translation::Entry& entry : translation->entries) {
-    const std::uint64_t at = key(entry.pc, mode);
+    const std::uint64_t at = key(entry.pc, mode, entry.increment);
     found_at(at) = {};
     // What has been translated as part of something else stays as it is, but for where this one begins.
     if (entry.pc == pc) {
@@ -375,7 +395,7 @@ void Translator::kill(Translation& translation) {
   translation.dead = true;
   for (const Translation::Entry& entry : translation.entries) {
     backend_->patch_jump(entry.host, entry.dead);
-    const std::uint64_t at = key(entry.pc, translation.mode);
+    const std::uint64_t at = key(entry.pc, translation.mode, entry.increment);
     if (const auto found = entries_.find(at); found != entries_.end() && found->second == entry.host)
       entries_.erase(found);
     stale_[at].push_back(entry.host);
@@ -391,6 +411,7 @@ void Translator::forget_ways() {
   found_.clear();
   jumps_.clear();
   jumps_[0] = {.host = backend_->jump_miss()};
+  calls_.clear();
   for (ReturnLink& link : registers_.links) link.a0 = 0, link.host = backend_->return_miss();
   returns_.clear();
   returns_[0] = {.host = backend_->return_miss()};

@@ -63,6 +63,7 @@ struct Translation {
     std::uint32_t pc;
     std::uint8_t* host;
     const std::uint8_t* dead;
+    unsigned increment;  // of calls that lead there by themselves; 0: everything else may
   };
   std::vector<Entry> entries;
   // Where calls come back to with the callee's window still open, by what RETW finds in a0.
@@ -137,15 +138,11 @@ class Translator {
 
  private:
   Translator(Core& core, const CodeSource& source, std::unique_ptr<CodeArena> arena);
-  const void* find(std::uint32_t pc, Mode mode);
+  const void* find(std::uint32_t pc, Mode mode, unsigned increment = 0);
   // Where its page has all these attributes.
   std::optional<std::uint32_t> read_word(std::uint32_t address, std::uint8_t needed);
   void load_windows();
-  void remember_jump(std::uint32_t pc, const void* host) {
-    JumpEntry& jump = jumps_[pc >> 2 & ((1u << kJumpBits) - 1)];
-    jump.pc = pc;
-    jump.host = host;
-  }
+  void remember_jump(std::uint32_t pc, const void* host);
   bool reroute(std::uint8_t* host);
   const void* find_landing(std::uint32_t a0);
   const void* way_on();
@@ -173,7 +170,10 @@ class Translator {
     const Site* site = nullptr;
   };
   const Caller& caller_at(const std::uint8_t* return_address);
-  static std::uint64_t key(std::uint32_t pc, Mode mode) { return std::uint64_t{mode.index()} << 32 | pc; }
+  // Of an entry: for all, or for calls with that increment.
+  static std::uint64_t key(std::uint32_t pc, Mode mode, unsigned increment = 0) {
+    return std::uint64_t{increment} << 40 | std::uint64_t{mode.index()} << 32 | pc;
+  }
 
   Core& core_;
   JitRegisters& registers_;
@@ -182,7 +182,7 @@ class Translator {
   std::unique_ptr<Backend> backend_;
   std::uint8_t* code_begin_ = nullptr;  // behind what all translations share
   // Of an entry that is all zeros only the first can be meant: it belongs to the address 0.
-  base::ZeroArray<JumpEntry> jumps_;
+  base::ZeroArray<JumpEntry> jumps_, calls_;
   base::ZeroArray<ReturnLink> returns_;
   std::unordered_map<std::uint32_t, const void*> landings_;  // of all translations
   std::vector<std::unique_ptr<Translation>> translations_;   // by address in the arena
@@ -204,8 +204,10 @@ class Translator {
   std::array<Caller, 256> callers_{};           // the latest, quickly found
   std::uint32_t windowstart_ = 0;               // what State had when the windows were last the same in both
   bool flush_pending_ = false;
-  // The link that the last exit came by, and where it wanted to go.
+  // The link that the last exit came by, the call before it, and where they wanted to go.
   std::uint8_t* pending_link_ = nullptr;
+  std::uint8_t* pending_call_ = nullptr;
+  unsigned pending_increment_ = 0;
   std::uint64_t pending_key_ = 0;
   EngineStats stats_;
 };
@@ -224,6 +226,8 @@ class Backend {
   virtual const void* jump_miss() const = 0;
   // Makes the jump of a link, or the begin of an entry, lead to `host`.
   virtual void patch_jump(std::uint8_t* at, const void* host) = 0;
+  // The same of the call before a link.
+  virtual void patch_call(std::uint8_t* at, const void* host) = 0;
   // Puts a call of the slow path over the access at `at`, which is `length` bytes long. Returns the return
   // address.
   virtual std::uint8_t* patch_access(std::uint8_t* at, unsigned length, bool fp) = 0;

@@ -141,67 +141,6 @@ TEST_F(Translated, AccumulatorWrapsAt40Bits) {
   EXPECT_EQ(machine_.state().acchi, 0u);
 }
 
-// A call of what a literal says goes there at once; the literal may change.
-class CallsThroughALiteral : public Translated {
- protected:
-  static constexpr std::string_view kText = R"(
-      j again
-      .align 4
-    target: .word 0
-    again: l32r a8, target
-      callx8 a8
-      add a2, a2, a10
-      j again
-      .align 4
-    first: entry a1, 32
-      movi a2, 1
-      retw
-      .align 4
-    second: entry a1, 32
-      movi a2, 16
-      retw
-  )";
-  void SetUp() override {
-    Translated::SetUp();
-    if (IsSkipped()) return;
-    program_ = start(kText);
-    aim_at("first");
-    machine_.core().run(1);
-    machine_.core().set_a(2, 0);
-  }
-  void aim_at(std::string_view label) {
-    const std::uint32_t at = program_.at("target");
-    machine_.write32(at, program_.at(label));
-    machine_.core().invalidate_code(at, 4);
-  }
-
-  testing::Program program_;
-};
-
-TEST_F(CallsThroughALiteral, GoWhereItSaysNow) {
-  constexpr unsigned kRound = 7;
-  machine_.core().run(5 * kRound);
-  EXPECT_EQ(machine_.core().a(2), 5u);
-  aim_at("second");
-  machine_.core().run(3 * kRound);
-  EXPECT_EQ(machine_.core().a(2), 5u + 3 * 16);
-  EXPECT_EQ(machine_.state().pc, program_.at("again"));
-}
-
-TEST_F(CallsThroughALiteral, ReachNativeFunctionsWithoutLeaving) {
-  machine_.native_pcs = {program_.at("first")};
-  machine_.core().invalidate_all_code();
-  machine_.native = [](Core& core, std::uint32_t pc) {
-    core.set_window_relative(8 + 2, 3);
-    core.state().pc = (core.window_relative(8) & 0x3fffffff) | (pc & 0xc0000000);
-  };
-  constexpr unsigned kRound = 5;
-  machine_.core().run(100 * kRound);
-  EXPECT_EQ(machine_.core().a(2), 300u);
-  EXPECT_EQ(machine_.state().pc, program_.at("again"));
-  EXPECT_LT(machine_.core().engine_stats().entries, 10u);
-}
-
 // What is written to LEND counts from the next instruction on, whether or not it was the end of a loop
 // before.
 TEST_F(Translated, LendIsNotLookedAtBehindTheInstructionThatWritesIt) {

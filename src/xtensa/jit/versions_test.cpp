@@ -175,7 +175,7 @@ TEST_F(VersionsRun, AnAddressThatIsNotAlignedIsFoundOutEachTime) {
   EXPECT_GE(slow_accesses(kLoop, testing::kData + 1), kRounds / 2);
   std::uint32_t sum = 0;
   for (std::uint32_t n = 1; n < 4 * kRounds; n += 4)
-    sum += (n & 0xff) | (n + 1 & 0xff) << 8 | (n + 2 & 0xff) << 16 | (n + 3 & 0xff) << 24;
+    sum += (n & 0xff) | ((n + 1) & 0xff) << 8 | ((n + 2) & 0xff) << 16 | ((n + 3) & 0xff) << 24;
   EXPECT_EQ(machine_.core().a(5), sum);
 }
 

@@ -93,6 +93,9 @@ class X64Backend final : public Backend {
       as.jmp(exit);
       return label;
     };
+    const Label exit_call = here();
+    as.mov(jit(offsetof(JitRegisters, call)), x86::rcx);
+    as.mov(jit(offsetof(JitRegisters, call_increment), 4), x86::edx);
     const Label exit_link = here();
     as.mov(jit(offsetof(JitRegisters, link)), x86::rax);
     const Label exit_continue = exit_with(Exit::kContinue);
@@ -206,7 +209,8 @@ class X64Backend final : public Backend {
     as.add(x86::rcx, jit(offsetof(JitRegisters, returns)));
     as.cmp(x86::eax, x86::dword_ptr(x86::rcx, offsetof(ReturnLink, a0)));
     as.jne(return_miss);
-    as.jmp(x86::qword_ptr(x86::rcx, offsetof(ReturnLink, host)));
+    as.push(x86::qword_ptr(x86::rcx, offsetof(ReturnLink, host)));
+    as.ret();
 
     std::array<Label, kWindows> rotations;
     for (unsigned window = 0; window < kWindows; ++window) {
@@ -240,6 +244,7 @@ class X64Backend final : public Backend {
                .exit_interpret = at(exit_interpret),
                .exit_budget = at(exit_budget),
                .exit_link = at(exit_link),
+               .exit_call = at(exit_call),
                .go_on = at(go_on),
                .slow = at(slow),
                .slow_fp = at(slow_fp),
@@ -281,6 +286,8 @@ class X64Backend final : public Backend {
   const void* jump_miss() const override { return thunks_.jump_miss; }
 
   void patch_jump(std::uint8_t* at, const void* host) override { put_relative(at, 0xe9, host); }
+
+  void patch_call(std::uint8_t* at, const void* host) override { put_relative(at, 0xe8, host); }
 
   std::uint8_t* patch_access(std::uint8_t* at, unsigned length, bool fp) override {
     put_relative(at, 0xe8, fp ? thunks_.slow_fp : thunks_.slow);

@@ -38,10 +38,11 @@ void Emitter::emit_late_entries() {
 }
 
 // Where an entry leads when its code is gone.
-Label Emitter::dead_entry(std::uint32_t pc) {
+Label Emitter::dead_entry(std::uint32_t pc, unsigned increment) {
   const Label label = as_.newLabel();
-  cold([this, label, pc] {
+  cold([=, this] {
     as_.bind(label);
+    if (increment != 0) take_link(increment);
     as_.mov(word(offsetof(State, pc)), pc);
     as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.exit_continue));
   });
@@ -50,7 +51,6 @@ Label Emitter::dead_entry(std::uint32_t pc) {
 
 void Emitter::emit_region_entry() {
   region_entry_ = as_.newLabel();
-  as_.bind(region_entry_);
   entries_.push_back({region_.pc, region_entry_, dead_entry(region_.pc)});
   emit_entry_step();
   fill(region_.blocks[0].live_in);
@@ -137,27 +137,49 @@ void Emitter::emit_entry_step() {
   const std::uint32_t pc = region_.pc;
   const std::uint32_t n = (translator_.core().state().ps & kPsCallinc) >> kPsCallincShift;
   const unsigned rest = region_.blocks[0].count;
-  const Label unusual = as_.newLabel(), rotated = as_.newLabel();
-  as_.sub(x86::r14, rest + 1);
-  as_.jl(cold_exit(pc, rest + 1, 0, thunks_.exit_budget));
+  const Label overflows = as_.newLabel(), opens = as_.newLabel();
+  const Label unpaid = cold_exit(pc, rest + 1, 0, thunks_.exit_budget);
   const Label interpret = cold_exit(pc, rest + 1, 0, thunks_.exit_interpret);
-  // Byte 2 of PS: WOE and CALLINC.
-  as_.cmp(x86::byte_ptr(x86::rbp, static_cast<std::int32_t>(offsetof(State, ps) + 2)), 4u | n);
-  as_.jne(interpret);
+  const auto pay = [=, this] {
+    as_.sub(x86::r14, rest + 1);
+    as_.jl(unpaid);
+  };
+  const auto enter_from_anywhere = [=, this] {
+    as_.bind(region_entry_);
+    pay();
+    // Byte 2 of PS: WOE and CALLINC.
+    as_.cmp(x86::byte_ptr(x86::rbp, static_cast<std::int32_t>(offsetof(State, ps) + 2)), 4u | n);
+    as_.jne(interpret);
+    if (n == 0) return;
+    look_above(n);
+    as_.jnz(overflows);
+  };
+  if (n != 0 && region_.mode.windows && region_.mode.loops) {
+    // A call with that increment has looked for windows and written PS.
+    const Label called = as_.newLabel();
+    as_.bind(called);
+    entries_.push_back({pc, called, dead_entry(pc, n), n});
+    take_link(n);
+    pay();
+    cold([=, this] {
+      enter_from_anywhere();
+      as_.jmp(opens);
+    });
+  } else {
+    enter_from_anywhere();
+  }
   if (n != 0) {
-    gather_above(n);
-    as_.or_(x86::al, edge(offsetof(WindowEdges, up) + n));
-    as_.jnz(unusual);
+    const Label wraps = as_.newLabel(), rotated = as_.newLabel();
+    as_.bind(opens);
+    as_.cmp(edge(offsetof(WindowEdges, up) + n), 0);
+    as_.jne(wraps);
     as_.mov(x86::ecx, x86::dword_ptr(x86::rbx, 4 * in.s));
     as_.add(x86::rbx, 16 * n);
     as_.bind(rotated);
     as_.sub(x86::ecx, in.imm);
     as_.mov(x86::dword_ptr(x86::rbx, 4 * in.s), x86::ecx);
     cold([=, this] {
-      const Label overflows = as_.newLabel();
-      as_.bind(unusual);
-      look_above(n);
-      as_.jnz(overflows);
+      as_.bind(wraps);
       as_.mov(x86::ecx, x86::dword_ptr(x86::rbx, 4 * in.s));
       as_.mov(x86::esi, n);
       as_.call(edge(offsetof(WindowEdges, rotate), 8));

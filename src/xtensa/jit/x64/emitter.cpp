@@ -537,7 +537,8 @@ std::unique_ptr<Translation> Emitter::finish(std::uint8_t* base, std::size_t siz
   std::sort(translation->accesses.begin(), translation->accesses.end(),
             [](const auto& a, const auto& b) { return a.at < b.at; });
   for (const EntryMark& entry : entries_)
-    translation->entries.push_back({entry.pc, base + offset(entry.host), base + offset(entry.dead)});
+    translation->entries.push_back(
+        {entry.pc, base + offset(entry.host), base + offset(entry.dead), entry.increment});
   for (std::size_t i = 0; i < landings_.size(); ++i)
     if (landings_[i].isValid())
       translation->landings.emplace_back(landing_values_[i], base + offset(landings_[i]));

@@ -27,7 +27,9 @@ struct Thunks {
   const void* exit_continue = nullptr;
   const void* exit_interpret = nullptr;
   const void* exit_budget = nullptr;
-  const void* exit_link = nullptr;    // rax: the link
+  const void* exit_link = nullptr;  // rax: the link
+  // The same behind a call, which may lead on by itself. rcx: where it is, edx: its increment.
+  const void* exit_call = nullptr;
   const void* go_on = nullptr;        // from State::pc, where translated code may: everything is in memory
   const void* slow = nullptr;         // does the instruction of the site that called
   const void* slow_fp = nullptr;      // the same where FP registers are in host registers
@@ -156,7 +158,7 @@ class Emitter {
   std::uint32_t first_case() const { return block_of(region_.cases.front()).pc; }
   std::uint32_t last_case() const { return block_of(region_.cases.back()).pc; }
   bool has_early_entry(std::size_t index) const;
-  Label dead_entry(std::uint32_t pc);
+  Label dead_entry(std::uint32_t pc, unsigned increment = 0);
 
   // emit_integer.cpp
   bool emit_integer(const Instruction& in);
@@ -223,18 +225,27 @@ class Emitter {
 
   // emit_branch.cpp
   void emit_branch(const Instruction& in, Label taken);
-  void find_landings();
-  void emit_call(const Block& block, std::size_t index);
-  void emit_leaf_call(const Block& block, std::size_t index);
-  void emit_known_call(const Block& block, std::uint32_t target);
-  void emit_link(const Block& block);
-  void emit_callinc(unsigned n);
-  void emit_leaf_entry(const Step& step);
-  void emit_return();
   void emit_indirect_jump();
   void emit_computed_jump();
   void emit_cases();
   void emit_table_jump();
+  void find_way(Gp entry, std::size_t table);
+
+  // emit_call.cpp
+  void find_landings();
+  void emit_call(const Block& block, std::size_t index);
+  void emit_leaf_call(const Block& block, std::size_t index);
+  void emit_native_call(const Block& block, std::uint32_t target);
+  void emit_linked_call(const Block& block, std::uint32_t target, bool follows);
+  void emit_linked_call(const Block& block, bool follows);
+  void leave_by_call(std::uint32_t target, Label site, unsigned n);
+  void take_link(unsigned n);
+  void emit_link(const Block& block);
+  std::uint32_t link_of(const Block& block) const;
+  bool comes_back(const Block& block) const;
+  void emit_callinc(unsigned n);
+  void emit_leaf_entry(const Step& step);
+  void emit_return();
 
   // emit_system.cpp
   bool emit_system(const Instruction& in);
@@ -291,6 +302,7 @@ class Emitter {
   struct EntryMark {
     std::uint32_t pc;
     Label host, dead;
+    unsigned increment = 0;  // of calls that come there
   };
   std::vector<Site> sites_;
   std::vector<Return> returns_;

@@ -185,8 +185,8 @@ class Bench:
                 return seen[engine.name][2] * 100, seen[engine.name]
 
             self.each('idle CPU, idf5.0-hello', '%', measure, repeats=1, aim=0.3, aim_text='0.3 % of a core')
-            self.each('RSS, idf5.0-hello', 'MiB', lambda engine: seen[engine.name][:2], repeats=1, aim=16,
-                      aim_text='16 MiB', chosen=[engine for engine in self.engines if engine.name in seen])
+            self.each('RSS, idf5.0-hello', 'MiB', lambda engine: seen[engine.name][:2], repeats=1, aim=14,
+                      aim_text='14 MiB', chosen=[engine for engine in self.engines if engine.name in seen])
 
     def http(self):
         self.report.section('HTTP GET /hello, realtime')

@@ -65,15 +65,19 @@ void Emitter::emit_linked_call(const Block& block, std::uint32_t target, bool fo
     });
     return;
   }
-  // Native by another address: the way there costs an instruction.
   const Label unpaid = cold_exit(target, 1, 0, thunks_.exit_budget);
   cold([=, this] {
     as_.bind(stub);
     take_link(n);
-    as_.sub(x86::r14, 1);
-    as_.jl(unpaid);
-    leave_to(translator_.core().environment().native_alias(target), 0);
+    leave_to_alias(target, unpaid);
   });
+}
+
+// To the guest's function that `target` is another address of. The way through that costs an instruction.
+void Emitter::leave_to_alias(std::uint32_t target, Label unpaid) {
+  as_.sub(x86::r14, 1);
+  as_.jl(unpaid);
+  leave_to(translator_.core().environment().native_alias(target), 0);
 }
 
 // To the address in ecx.
@@ -172,11 +176,8 @@ void Emitter::emit_call(const Block& block, std::size_t index) {
 
 // Everything is in memory.
 void Emitter::emit_native_call(const Block& block, std::uint32_t target) {
-  if (const std::uint32_t alias = translator_.core().environment().native_alias(target)) {
-    // The way through the function's address costs an instruction.
-    as_.sub(x86::r14, 1);
-    as_.jl(cold_exit(target, 1, 0, thunks_.exit_budget));
-    leave_to(alias, 0);
+  if (translator_.core().environment().native_alias(target) != 0) {
+    leave_to_alias(target, cold_exit(target, 1, 0, thunks_.exit_budget));
     return;
   }
   const std::uint32_t next = block.end_pc;

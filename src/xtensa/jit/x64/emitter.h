@@ -238,6 +238,7 @@ class Emitter {
   void emit_native_call(const Block& block, std::uint32_t target);
   void emit_linked_call(const Block& block, std::uint32_t target, bool follows);
   void emit_linked_call(const Block& block, bool follows);
+  void leave_to_alias(std::uint32_t target, Label unpaid);
   void leave_by_call(std::uint32_t target, Label site, unsigned n);
   void take_link(unsigned n);
   void emit_link(const Block& block);

@@ -162,6 +162,28 @@ TEST_F(Translated, LendIsNotLookedAtBehindTheInstructionThatWritesIt) {
   }
 }
 
+// The last instruction of a loop ends an exception's mode, in which no loop ends: it goes back at once.
+TEST_F(Translated, ALoopEndsWhereItsLastInstructionClearsExcm) {
+  start(R"(
+    again: loop a3, over
+      addi a4, a4, 1
+      wsr.ps a6
+      addi a9, a9, 1
+      wsr.ps a5
+    over: addi a8, a8, 1
+      j again
+  )");
+  machine_.core().set_a(3, 3);
+  for (const unsigned reg : {4, 8, 9}) machine_.core().set_a(reg, 0);
+  machine_.core().set_a(5, kPsWoe | kPsUm);
+  machine_.core().set_a(6, kPsWoe | kPsUm | kPsExcm);
+  constexpr unsigned kRounds = 100;
+  machine_.core().run(kRounds * (1 + 3 * 4 + 2));
+  EXPECT_EQ(machine_.core().a(8), kRounds);
+  EXPECT_EQ(machine_.core().a(4), 3 * kRounds);
+  EXPECT_EQ(machine_.core().a(9), 3 * kRounds);
+}
+
 // Translated code goes on behind these, unless there is an interrupt to be taken.
 TEST_F(Translated, AnInterruptIsEnabledWithinABlock) {
   for (const char* const enables : {"wsr.intenable a3", "xsr.intenable a3"}) {

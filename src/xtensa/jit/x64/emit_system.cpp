@@ -35,18 +35,30 @@ void Emitter::leave_if_interrupted(const Instruction& in) {
   });
 }
 
-// PS = ecx. Code behind it runs in the same way as this, or is another translation's.
+// PS = ecx. Code behind it runs in the same way as this, or is another translation's. Where loops end again a
+// loop may end at once.
 void Emitter::write_ps(const Instruction& in) {
   as_.mov(word(offsetof(State, ps)), x86::ecx);
-  const Label another = cold_exit(current_->pc + in.length, block_->count - 1 - step_,
-                                  dirty_ | current_->use.writes, thunks_.go_on);
+  const std::uint32_t next = current_->pc + in.length;
+  const unsigned rest = block_->count - 1 - step_;
+  const RegisterSet dirty = dirty_ | current_->use.writes;
+  const Label another = cold_exit(next, rest, dirty, thunks_.go_on);
   if (region_.mode.loops) {
     as_.and_(x86::ecx, kPsWoe | kPsExcm);
     as_.cmp(x86::ecx, region_.mode.windows ? kPsWoe : 0);
     as_.jne(another);
   } else {
+    const Label over = as_.newLabel();
     as_.test(x86::ecx, kPsExcm);
-    as_.jz(another);
+    as_.jz(over);
+    cold([=, this] {
+      as_.bind(over);
+      as_.cmp(word(offsetof(State, lend)), next);
+      as_.jne(another);
+      count_loop(another);
+      if (rest != 0) as_.add(x86::r14, rest);
+      leave_to_lbeg(dirty | bit(kLcount));
+    });
   }
   leave_if_interrupted(in);
 }

@@ -471,29 +471,38 @@ void Emitter::emit_loop(const Block& block, std::size_t index) {
   go_to(block.next, dirty_, index + 1);
 }
 
+// One round less, or to `done`.
+void Emitter::count_loop(Label done) {
+  if (allocated(kLcount)) {
+    as_.test(host(kLcount), host(kLcount));
+    as_.jz(done);
+    as_.dec(host(kLcount));
+  } else {
+    as_.cmp(home(kLcount), 0);
+    as_.je(done);
+    as_.dec(home(kLcount));
+  }
+}
+
+void Emitter::leave_to_lbeg(RegisterSet dirty) {
+  spill(dirty);
+  as_.mov(x86::ecx, word(offsetof(State, lbeg)));
+  as_.mov(word(offsetof(State, pc)), x86::ecx);
+  as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.go_on));
+}
+
 // LEND may be here: a loop that is not over goes back.
 void Emitter::emit_loop_end(const Block& block, std::size_t index) {
   const Label onward = as_.newLabel();
   as_.cmp(word(offsetof(State, lend)), block.pc);
   as_.jne(onward);
-  if (allocated(kLcount)) {
-    as_.test(host(kLcount), host(kLcount));
-    as_.jz(onward);
-    as_.dec(host(kLcount));
-  } else {
-    as_.cmp(home(kLcount), 0);
-    as_.je(onward);
-    as_.dec(home(kLcount));
-  }
+  count_loop(onward);
   dirty_ |= bit(kLcount);
   // Where LBEG is not what the region has seen, the translator finds the way.
   const Label elsewhere = as_.newLabel();
   cold([this, elsewhere, dirty = dirty_] {
     as_.bind(elsewhere);
-    spill(dirty);
-    as_.mov(x86::ecx, word(offsetof(State, lbeg)));
-    as_.mov(word(offsetof(State, pc)), x86::ecx);
-    as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.go_on));
+    leave_to_lbeg(dirty);
   });
   if (block.taken.block == Target::kOutside) {
     as_.jmp(elsewhere);

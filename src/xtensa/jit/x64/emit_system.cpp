@@ -55,9 +55,13 @@ void Emitter::write_ps(const Instruction& in) {
       as_.bind(over);
       as_.cmp(word(offsetof(State, lend)), next);
       as_.jne(another);
-      count_loop(another);
+      // LCOUNT may be in no register here.
+      spill(dirty);
+      as_.cmp(word(offsetof(State, lcount)), 0);
+      as_.je(another);
+      as_.dec(word(offsetof(State, lcount)));
       if (rest != 0) as_.add(x86::r14, rest);
-      leave_to_lbeg(dirty | bit(kLcount));
+      leave_to_lbeg(0);
     });
   }
   leave_if_interrupted(in);

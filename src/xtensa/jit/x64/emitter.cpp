@@ -471,19 +471,6 @@ void Emitter::emit_loop(const Block& block, std::size_t index) {
   go_to(block.next, dirty_, index + 1);
 }
 
-// One round less, or to `done`.
-void Emitter::count_loop(Label done) {
-  if (allocated(kLcount)) {
-    as_.test(host(kLcount), host(kLcount));
-    as_.jz(done);
-    as_.dec(host(kLcount));
-  } else {
-    as_.cmp(home(kLcount), 0);
-    as_.je(done);
-    as_.dec(home(kLcount));
-  }
-}
-
 void Emitter::leave_to_lbeg(RegisterSet dirty) {
   spill(dirty);
   as_.mov(x86::ecx, word(offsetof(State, lbeg)));
@@ -496,7 +483,15 @@ void Emitter::emit_loop_end(const Block& block, std::size_t index) {
   const Label onward = as_.newLabel();
   as_.cmp(word(offsetof(State, lend)), block.pc);
   as_.jne(onward);
-  count_loop(onward);
+  if (allocated(kLcount)) {
+    as_.test(host(kLcount), host(kLcount));
+    as_.jz(onward);
+    as_.dec(host(kLcount));
+  } else {
+    as_.cmp(home(kLcount), 0);
+    as_.je(onward);
+    as_.dec(home(kLcount));
+  }
   dirty_ |= bit(kLcount);
   // Where LBEG is not what the region has seen, the translator finds the way.
   const Label elsewhere = as_.newLabel();

@@ -100,7 +100,6 @@ class Emitter {
   void go_to(const Target& target, RegisterSet dirty, std::size_t from);
   void leave_to(std::uint32_t pc, RegisterSet dirty);
   void emit_loop_end(const Block& block, std::size_t index);
-  void count_loop(Label done);
   void leave_to_lbeg(RegisterSet dirty);
   void emit_loop(const Block& block, std::size_t index);
   void emit_panes(const Step& step);

@@ -27,17 +27,21 @@ void Emitter::find_landings() {
   for (const Block& block : region_.blocks) {
     if ((block.end != End::kCall && block.end != End::kCallX) || block.next.block == Target::kOutside)
       continue;
-    const unsigned n = call_increment(region_.steps[block.first + block.count - 1].in.op);
     const auto to = static_cast<std::size_t>(block.next.block);
-    if (n == 0 || block.end_pc >> 30 != 1 || landings_[to].isValid()) continue;
+    if (increment_of(block) == 0 || block.end_pc >> 30 != 1 || landings_[to].isValid()) continue;
     landings_[to] = as_.newLabel();
-    landing_values_[to] = link_value(block.end_pc, n);
+    landing_values_[to] = link_of(block);
   }
 }
 
-// What the call at the end of `block` leaves in a0 of the window that it may open.
+// Of the call at the end of `block`.
+unsigned Emitter::increment_of(const Block& block) const {
+  return call_increment(region_.steps[block.first + block.count - 1].in.op);
+}
+
+// What that call leaves in a0 of the window that it may open.
 std::uint32_t Emitter::link_of(const Block& block) const {
-  return link_value(block.end_pc, call_increment(region_.steps[block.first + block.count - 1].in.op));
+  return link_value(block.end_pc, increment_of(block));
 }
 
 // Whether RETW may find its way back from that call.
@@ -49,7 +53,7 @@ bool Emitter::comes_back(const Block& block) const {
 
 // To what is known; everything is in memory. `follows`: where the call comes back to is emitted next.
 void Emitter::emit_linked_call(const Block& block, std::uint32_t target, bool follows) {
-  const unsigned n = link_of(block) >> 30;
+  const unsigned n = increment_of(block);
   const Label site = as_.newLabel(), stub = as_.newLabel();
   emit_callinc(n);
   as_.mov(x86::eax, link_of(block));
@@ -83,7 +87,7 @@ void Emitter::leave_to_alias(std::uint32_t target, Label unpaid) {
 // To the address in ecx.
 void Emitter::emit_linked_call(const Block& block, bool follows) {
   const std::uint32_t a0 = link_of(block);
-  const unsigned n = a0 >> 30;
+  const unsigned n = increment_of(block);
   const Label unknown = as_.newLabel();
   emit_callinc(n);
   find_way(x86::rdx, offsetof(JitRegisters, calls));
@@ -129,9 +133,8 @@ void Emitter::leave_by_call(std::uint32_t target, Label site, unsigned n) {
 
 // What a call leaves that comes back by itself or is looked up: a0 of the window that it may open, CALLINC.
 void Emitter::emit_link(const Block& block) {
-  const std::uint32_t a0 = link_of(block);
-  const unsigned n = call_increment(region_.steps[block.first + block.count - 1].in.op);
-  as_.mov(x86::dword_ptr(x86::rbx, static_cast<std::int32_t>(16 * n)), a0);
+  const unsigned n = increment_of(block);
+  as_.mov(x86::dword_ptr(x86::rbx, static_cast<std::int32_t>(16 * n)), link_of(block));
   if (n != 0) emit_callinc(n);
 }
 
@@ -221,7 +224,7 @@ void Emitter::emit_leaf_call(const Block& block, std::size_t index) {
     }
   });
   emit_callinc(n);
-  put_constant(4 * n, link_value(block.end_pc, n));
+  put_constant(4 * n, link_of(block));
   go_to({callee.pc, block.leaf}, dirty_, index + 1);
 }
 

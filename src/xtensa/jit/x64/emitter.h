@@ -243,6 +243,7 @@ class Emitter {
   void leave_by_call(std::uint32_t target, Label site, unsigned n);
   void take_link(unsigned n);
   void emit_link(const Block& block);
+  unsigned increment_of(const Block& block) const;
   std::uint32_t link_of(const Block& block) const;
   bool comes_back(const Block& block) const;
   void emit_callinc(unsigned n);

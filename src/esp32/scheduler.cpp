@@ -293,7 +293,9 @@ xtensa::Stop Scheduler::run_and_probe(xtensa::Core& core, std::uint64_t budget, 
     const Spin place = place_of(core);
     const std::uint64_t step = length != 0 ? length : 1;
     const std::uint64_t most = length != 0 ? length : kLongestSpin;
+    std::array<std::uint32_t, kLongestSpin> round;  // the instructions' addresses, where it is stepped
     for (std::uint64_t done = step; done <= most; done += step) {
+      if (length == 0) round[done - 1] = core.state().pc;
       const bool ends = step >= budget;  // a timer is due
       const xtensa::Stop stop = core.run(std::min(step, budget));
       spin.suspected = spin.goes_round = ends;
@@ -304,7 +306,11 @@ xtensa::Stop Scheduler::run_and_probe(xtensa::Core& core, std::uint64_t budget, 
       if (core.state().pc != place.pc) continue;
       const Spin now = place_of(core);
       if (now.registers == place.registers) {
-        if (length == 0) spin.loop = xtensa::loop_around(core);
+        if (length == 0) {
+          spin.loop = xtensa::loop_around(core);
+          if (xtensa::awaits_lock(core, std::span(round).first(done)))
+            spin.loop.awaits = xtensa::Awaits::kLock;
+        }
         spin.turns = length != 0 && spin.registers == now.registers ? spin.turns + 1 : 0;
         spin.pc = now.pc;
         spin.registers = now.registers;

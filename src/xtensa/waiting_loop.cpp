@@ -101,6 +101,22 @@ Awaits awaited_by(std::span<const Instruction> loop, bool innermost) {
   return awaits;
 }
 
+bool awaits_lock(const Core& core, std::span<const std::uint32_t> round) {
+  bool is_lock = false;
+  for (const std::uint32_t pc : round) {
+    const std::optional<Instruction> in = read(core, pc);
+    // A native function's place holds no instruction that goes on.
+    if (!in || in->op == Op::kInvalid || in->op == Op::ILL || in->op == Op::RER || in->op == Op::WAITI ||
+        (in->op == Op::RSR && in->imm == static_cast<std::int32_t>(Sr::INTERRUPT)))
+      return false;
+    if (in->op == Op::S32C1I)
+      is_lock = true;
+    else if (access_shape(*in).load)
+      return false;
+  }
+  return is_lock;
+}
+
 SmallLoop loop_around(const Core& core) {
   const State& s = core.state();
   const SmallLoop none = {.first = s.pc, .last = s.pc};

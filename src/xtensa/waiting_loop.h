@@ -41,4 +41,9 @@ SmallLoop loop_around(const Core& core);
 // a loop within might wait for it.
 Awaits awaited_by(std::span<const Instruction> loop, bool innermost);
 
+// Whether S32C1I alone looks at memory in a round of a core that spins: the addresses of the instructions that
+// it has executed. ESP-IDF's locks are such rounds, with a call of esp_cpu_compare_and_set() in each, which no
+// loop as above holds.
+bool awaits_lock(const Core& core, std::span<const std::uint32_t> round);
+
 }  // namespace espalier::xtensa

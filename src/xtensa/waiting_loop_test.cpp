@@ -62,6 +62,31 @@ TEST(WaitingLoop, OfACompareAndSwapAwaitsALock) {
   EXPECT_EQ(of("loop: l32i a3, a5, 8; movi a4, 1; s32c1i a4, a2, 8; bnez a4, loop"), Awaits::kMemory);
 }
 
+// A round with a call in it, as esp_cpu_compare_and_set() is called.
+TEST(WaitingLoop, OfACalledCompareAndSwapAwaitsALock) {
+  testing::TestMachine machine;
+  const auto awaits = [&machine](std::string_view text) {
+    const testing::Program program = testing::assemble(text, testing::kCode);
+    machine.write(testing::kCode, program.bytes);
+    std::vector<std::uint32_t> round;
+    for (std::size_t at = 0; at < program.bytes.size();
+         at += decode(testing::kCode, program.bytes.data() + at).length)
+      round.push_back(testing::kCode + static_cast<std::uint32_t>(at));
+    return awaits_lock(machine.core(), round);
+  };
+  EXPECT_TRUE(
+      awaits("or a10, a2, a2; call8 0x40080100; entry a1, 32; wsr.scompare1 a3; s32c1i a4, a2, 0; retw.n;"
+             "s32i a4, a2, 8; rsr.ps a5; beqz a10, 0x40080000"));
+  EXPECT_FALSE(awaits("or a10, a2, a2; call8 0x40080100; entry a1, 32; retw.n; beqz a10, 0x40080000"));
+  for (const std::string_view looks :
+       {"l32i a5, a2, 0", "l8ui a5, a2, 1", "l32r a5, 0x4007fff0", "lsi f1, a2, 0", "l32e a5, a2, -16",
+        "ldinc m0, a2", "rsr a5, 226", "rer a5, a2", "ill", "waiti 0"})
+    EXPECT_FALSE(awaits("s32c1i a4, a2, 0; " + std::string(looks))) << looks;
+  // Nobody can read the code.
+  const std::uint32_t nowhere[] = {0x10};
+  EXPECT_FALSE(awaits_lock(machine.core(), nowhere));
+}
+
 TEST(WaitingLoop, ThatIsNotUnderstoodAwaitsMemory) {
   for (const char* text : {"loop: callx8 a3; j loop", "jx a3", "loop: waiti 0; j loop",
                            "loop: rer a3, a2; beqz a3, loop", "entry a1, 32", "retw"})

@@ -39,6 +39,7 @@ std::string format_stats(const RunStats& stats) {
   count("translations entered", stats.engine.entries);
   count("chained exits", stats.engine.chained_exits);
   count("window steps", stats.engine.window_steps);
+  count("ways asked for", stats.engine.resumes);
   count("out-of-line accesses", stats.engine.slow_accesses);
   count("accesses re-routed", stats.engine.faults);
   return text;

@@ -73,6 +73,7 @@ EngineStats& EngineStats::operator+=(const EngineStats& other) {
   slow_accesses += other.slow_accesses;
   faults += other.faults;
   window_steps += other.window_steps;
+  resumes += other.resumes;
   return *this;
 }
 

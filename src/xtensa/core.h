@@ -82,6 +82,7 @@ struct EngineStats {
   std::uint64_t slow_accesses = 0;            // out-of-line instructions of translated code
   std::uint64_t faults = 0;                   // accesses that were re-routed to the slow path
   std::uint64_t window_steps = 0;             // window overflows and underflows done in one step
+  std::uint64_t resumes = 0;                  // how often translated code asked C++ where to go on
 
   EngineStats& operator+=(const EngineStats& other);
 };

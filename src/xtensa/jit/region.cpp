@@ -124,7 +124,7 @@ class Discovery {
       const std::uint32_t next = pc + in.length;
       // These may go no further than to the next instruction; where a loop ends, that is not for them to say.
       const bool may_leave =
-          changes_interrupts(in) || in.op == Op::ROTW || (in.op == Op::WSR && end_of(in) == End::kFall);
+          changes_interrupts(in) || in.op == Op::ROTW || (in.op == Op::WSR && !writes_lend(in));
       if (may_leave && region_.mode.loops && source_.is_loop_end(next)) return;
       if (next < pc) return;
       code_.emplace(pc, in);

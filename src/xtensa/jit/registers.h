@@ -27,10 +27,9 @@ struct ReturnLink {
 };
 
 // Whether to move by so many windows changes where registers are: rotating them then is more than an
-// addition, and what `rotate` points to does it.
-struct WindowEdges {
+// addition. As far apart as links.
+struct alignas(16) WindowEdges {
   std::array<std::uint8_t, 4> up{}, down{};
-  const void* rotate = nullptr;  // the backend's
 };
 
 // Where indirect jumps go, by a hash of the guest address; the same of calls with that increment.
@@ -42,6 +41,16 @@ struct JumpEntry {
 inline constexpr unsigned kJumpBits = 12;
 // The same for returns, by a hash of a0.
 inline constexpr unsigned kReturnBits = 12;
+
+// Where what begins at an address in a mode is, by Translator::key(). Looked for and not found: no `host`. One
+// that is all zeros is nobody's.
+struct FoundEntry {
+  std::uint64_t tag = 0;  // the key, with kFoundMark
+  const void* host = nullptr;
+};
+inline constexpr unsigned kFoundBits = 12;
+inline constexpr std::uint64_t kFoundMark = std::uint64_t{1} << 63;
+inline constexpr std::uint64_t kFoundHash = 0x9e3779b97f4a7c15;  // times the key; its first kFoundBits count
 
 inline constexpr unsigned kWindows = 16;
 
@@ -75,6 +84,7 @@ struct JitRegisters {
   const JumpEntry* jumps = nullptr;  // 1 << kJumpBits of them; translations of ordinary code only
   const JumpEntry* calls = nullptr;  // as many
   const ReturnLink* returns = nullptr;  // 1 << kReturnBits of them
+  const FoundEntry* found = nullptr;    // 1 << kFoundBits of them
   Translator* translator = nullptr;
   bool synced = false;          // pc, windows and the budget are in State and the core already
   bool traces_returns = false;  // somebody wants to know of RFE and RFI

@@ -90,6 +90,7 @@ bool Translator::has_frame_below(std::uint32_t windows) {
 
 // The instruction has been paid for.
 const void* Translator::resume(Resume how, std::uint32_t pc, const Instruction* asked) {
+  ++stats_.resumes;
   State& state = core_.state_;
   const auto stays = [this] {
     constexpr std::uint32_t kSeenTo = Core::kAttentionInterrupt | Core::kAttentionMoved;

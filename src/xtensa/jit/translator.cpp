@@ -57,6 +57,7 @@ Translator::Translator(Core& core, const CodeSource& source, std::unique_ptr<Cod
   registers_.jumps = jumps_.data();
   registers_.calls = calls_.data();
   registers_.returns = returns_.data();
+  registers_.found = found_.data();
   registers_.translator = this;
 }
 
@@ -304,7 +305,7 @@ void Translator::remember_jump(std::uint32_t pc, const void* host) {
 
 const void* Translator::find(std::uint32_t pc, Mode mode, unsigned increment) {
   const std::uint64_t wanted = key(pc, mode, increment);
-  Found& quick = found_at(wanted);
+  FoundEntry& quick = found_at(wanted);
   if (quick.tag == (wanted | kFoundMark)) return quick.host;
   const auto found = entries_.find(wanted);
   quick = {wanted | kFoundMark, found == entries_.end() ? nullptr : found->second};

@@ -187,16 +187,9 @@ class Translator {
   std::unordered_map<std::uint32_t, const void*> landings_;  // of all translations
   std::vector<std::unique_ptr<Translation>> translations_;   // by address in the arena
   std::unordered_map<std::uint64_t, const void*> entries_;
-  // What has been looked for: some of them, quickly found, and what is not among them (null). An entry that
-  // is all zeros is nobody's.
-  struct Found {
-    std::uint64_t tag;  // the key, marked
-    const void* host;
-  };
-  static constexpr unsigned kFoundBits = 12;
-  static constexpr std::uint64_t kFoundMark = std::uint64_t{1} << 63;
-  Found& found_at(std::uint64_t at) const { return found_[(at * 0x9e3779b97f4a7c15u) >> (64 - kFoundBits)]; }
-  base::ZeroArray<Found> found_{std::size_t{1} << kFoundBits};
+  // What has been looked for: some of them, quickly found.
+  FoundEntry& found_at(std::uint64_t at) const { return found_[(at * kFoundHash) >> (64 - kFoundBits)]; }
+  base::ZeroArray<FoundEntry> found_{std::size_t{1} << kFoundBits};
   std::unordered_map<std::uint32_t, std::vector<Translation*>> pages_;   // of guest code
   std::unordered_map<std::uint64_t, std::vector<std::uint8_t*>> stale_;  // entries of dead translations
   std::unordered_set<std::uint64_t> hopeless_;  // begins with what cannot be translated

@@ -363,10 +363,12 @@ class GoesOn : public Translated {
   // Translated code is left for nothing but the end of the budget.
   void expect_no_way_out() {
     machine_.core().run(1'000);
-    const std::uint64_t before = machine_.core().engine_stats().entries;
+    const EngineStats before = machine_.core().engine_stats();
     machine_.core().run(10'000);
-    EXPECT_LT(machine_.core().engine_stats().entries - before, 10u);
+    EXPECT_LT(machine_.core().engine_stats().entries - before.entries, 10u);
+    resumes_ = machine_.core().engine_stats().resumes - before.resumes;
   }
+  std::uint64_t resumes_ = 0;  // in those
 };
 
 TEST_F(GoesOn, WithAMaskedInterrupt) {
@@ -393,6 +395,130 @@ TEST_F(GoesOn, BehindAChangeOfMode) {
   machine_.core().set_a(5, kPsWoe | kPsUm | kPsExcm);
   machine_.core().set_a(6, kPsWoe | kPsUm);
   expect_no_way_out();
+  EXPECT_LT(resumes_, 10u);
+}
+
+// What PS masks does not make it ask: a level up to 3 in an exception's mode, one up to PS.INTLEVEL
+// elsewhere.
+TEST_F(GoesOn, BehindAChangeOfModeWithAMaskedInterrupt) {
+  constexpr std::uint32_t kLevel1 = 1u << 7, kLevel3 = 1u << 29;
+  start(R"(
+    again: wsr.ps a5
+      addi a4, a4, 1
+      wsr.ps a6
+      addi a4, a4, 1
+      j again
+  )");
+  machine_.core().set_a(5, kPsWoe | kPsUm | kPsExcm);
+  machine_.core().set_a(6, kPsWoe | kPsUm | 3);
+  machine_.state().ps |= 3;
+  machine_.state().interrupt = machine_.state().intenable = kLevel1 | kLevel3;
+  expect_no_way_out();
+  EXPECT_LT(resumes_, 10u);
+  EXPECT_EQ(machine_.state().epc[3], 0u);
+  // One that nothing masks any longer comes at once.
+  machine_.core().set_a(6, kPsWoe | kPsUm | 2);
+  machine_.core().run(100);
+  EXPECT_EQ(machine_.state().eps[3], kPsWoe | kPsUm | 2);
+}
+
+// And where each of the levels is just above what is masked.
+TEST_F(GoesOn, IntoAnotherModeUnlessAnInterruptComesFirst) {
+  struct {
+    unsigned line;
+    std::uint32_t level, ps;  // PS behind the change
+    bool comes;
+  } const cases[] = {
+      {29, 3, kPsExcm, false},     {29, 3, kPsExcm | 2, false}, {29, 3, 2, true},
+      {29, 3, 3, false},           {26, 5, kPsExcm, true},      {26, 5, kPsExcm | 4, true},
+      {26, 5, kPsExcm | 5, false},
+  };
+  for (const auto& test : cases) {
+    SCOPED_TRACE(::testing::Message() << test.line << " " << std::hex << test.ps);
+    // From a mode that is neither: no windows.
+    const testing::Program program = start("wsr.ps a5\nbehind: addi a4, a4, 1\nend: j end\n");
+    machine_.core().invalidate_all_code();
+    for (const std::uint32_t pending : {0u, 0u, 0u, 1u << test.line}) {
+      machine_.state().pc = program.base;
+      machine_.state().ps = kPsUm | 15;
+      machine_.state().epc[test.level] = 0;
+      machine_.state().interrupt = pending;
+      machine_.state().intenable = 1u << test.line;
+      machine_.core().set_a(5, kPsWoe | kPsUm | test.ps);
+      run_translated();
+    }
+    EXPECT_EQ(machine_.state().epc[test.level], test.comes ? program.at("behind") : 0u);
+  }
+}
+
+// A function that handlers call returns without windows.
+TEST_F(GoesOn, WhereAReturnWithoutWindowsLeads) {
+  start(R"(
+    again: call0 function
+      addi a4, a4, 1
+      j again
+      .align 4
+    function: addi a5, a5, 1
+      ret
+  )");
+  machine_.state().ps = kPsUm | kPsExcm;
+  expect_no_way_out();
+  EXPECT_LT(resumes_, 10u);
+}
+
+TEST_F(GoesOn, BehindAWriteOfCpenable) {
+  const testing::Program program = start(R"(
+    again: wsr.cpenable a5
+      add.s f2, f0, f1
+      wsr.cpenable a6
+      addi a4, a4, 1
+      wsr.cpenable a5
+      add.s f3, f0, f1
+      j again
+  )");
+  machine_.core().set_a(5, 0x1ff);
+  machine_.core().set_a(6, 0);
+  expect_no_way_out();
+  EXPECT_LT(resumes_, 10u);
+  ASSERT_TRUE(machine_.run_to(program.base));
+  EXPECT_EQ(machine_.state().cpenable, 0xffu);
+}
+
+TEST_F(Translated, CpenableIsLookedAtBehindTheInstructionThatWritesIt) {
+  const testing::Program program = start(R"(
+      wsr.cpenable a5
+      add.s f2, f0, f1
+      wsr.cpenable a6
+    off: add.s f3, f0, f1
+    end: j end
+  )");
+  machine_.core().set_a(5, 1);
+  machine_.core().set_a(6, 0xfe);
+  for (unsigned n = 0; n < 4; ++n) {
+    machine_.state().pc = program.base;
+    machine_.state().ps = kPsWoe | kPsUm;
+    machine_.state().epc[1] = 0;
+    run_translated();
+    EXPECT_EQ(machine_.state().epc[1], program.at("off"));
+    EXPECT_EQ(machine_.state().exccause, static_cast<std::uint32_t>(Cause::kCoprocessor0Disabled));
+  }
+}
+
+// It may be the last instruction of a loop.
+TEST_F(Translated, ALoopEndsWhereItsLastInstructionWritesCpenable) {
+  start(R"(
+    again: loop a3, over
+      addi a4, a4, 1
+      wsr.cpenable a5
+    over: addi a8, a8, 1
+      j again
+  )");
+  machine_.core().set_a(3, 10);
+  machine_.core().set_a(4, 0);
+  machine_.core().set_a(8, 0);
+  machine_.core().run(23 * 20);
+  EXPECT_EQ(machine_.core().a(4), 200u);
+  EXPECT_EQ(machine_.core().a(8), 20u);
 }
 
 TEST_F(GoesOn, BehindALendThatStaysWhatItIs) {

@@ -102,9 +102,13 @@ class X64Backend final : public Backend {
     const Label exit_interpret = exit_with(Exit::kInterpret);
     const Label exit_budget = exit_with(Exit::kBudget);
 
-    const Label jump_miss = here();
+    // Finds the way in C++, which remembers it for the next jump.
+    const Label jump_miss = here(), find_way = as.newLabel(), resume_thunk = as.newLabel();
     as.mov(x86::dword_ptr(x86::rbp, static_cast<std::int32_t>(offsetof(State, pc))), x86::ecx);
-    const Label go_on = here(), resume_thunk = as.newLabel();
+    as.jmp(find_way);
+    const Label go_on = here();
+    x64::emit_go_on(as, layout_, find_way);
+    as.bind(find_way);
     as.mov(x86::esi, static_cast<std::uint32_t>(Resume::kGoOn));
     as.mov(x86::edx, x86::dword_ptr(x86::rbp, static_cast<std::int32_t>(offsetof(State, pc))));
     as.jmp(resume_thunk);
@@ -212,10 +216,10 @@ class X64Backend final : public Backend {
     as.push(x86::qword_ptr(x86::rcx, offsetof(ReturnLink, host)));
     as.ret();
 
-    std::array<Label, kWindows> rotations;
-    for (unsigned window = 0; window < kWindows; ++window) {
-      rotations[window] = here();
-      x64::emit_rotation(as, layout_, window);
+    std::array<Label, 7> rotations;
+    for (const int n : {-3, -2, -1, 1, 2, 3}) {
+      rotations[static_cast<std::size_t>(n + 3)] = here();
+      x64::emit_rotation(as, layout_, n);
     }
 
     // An FpOperation has no need of the guest's registers, but does not keep them.
@@ -256,8 +260,8 @@ class X64Backend final : public Backend {
                .reload_window = at(reload_thunk),
                .jump_miss = at(jump_miss),
                .fp = at(fp)};
-    for (unsigned window = 0; window < kWindows; ++window)
-      translator_.registers().edges[window].rotate = at(rotations[window]);
+    for (std::size_t i = 0; i < rotations.size(); ++i)
+      if (rotations[i].isValid()) thunks_.rotate[i] = at(rotations[i]);
     return true;
   }
 

@@ -147,7 +147,8 @@ void Emitter::emit_indirect_jump() {
   if (region_.mode.windows && region_.mode.loops) {
     emit_table_jump();
   } else {
-    as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.jump_miss));
+    as_.mov(word(offsetof(State, pc)), x86::ecx);
+    as_.jmp(reinterpret_cast<std::uint64_t>(thunks_.go_on));
   }
 }
 

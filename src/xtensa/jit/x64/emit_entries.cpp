@@ -121,8 +121,7 @@ void Emitter::emit_landing(std::size_t index) {
     look_below();
     as_.jnz(nothing_below);
     as_.mov(link(0, offsetof(ReturnLink, started)), 0);
-    as_.mov(x86::esi, 0u - n);
-    as_.call(edge(offsetof(WindowEdges, rotate), 8));
+    emit_rotate(-down);
     as_.jmp(rotated);
     as_.bind(nothing_below);
     as_.lea(x86::rcx, x86::ptr(landings_[index]));
@@ -181,8 +180,7 @@ void Emitter::emit_entry_step() {
     cold([=, this] {
       as_.bind(wraps);
       as_.mov(x86::ecx, x86::dword_ptr(x86::rbx, 4 * in.s));
-      as_.mov(x86::esi, n);
-      as_.call(edge(offsetof(WindowEdges, rotate), 8));
+      emit_rotate(static_cast<int>(n));
       as_.jmp(rotated);
       as_.bind(overflows);
       if (rest != 0) as_.add(x86::r14, rest);

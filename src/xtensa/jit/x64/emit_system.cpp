@@ -69,7 +69,7 @@ void Emitter::write_ps(const Instruction& in) {
 
 // What ends its block and is C++'s in unusual cases: RFE and RFI, where translated code of the usual kind
 // goes on and no interrupt waits; LEND that stays what it is, as where a context without loops is restored;
-// ROTW. Everything is in memory.
+// CPENABLE; ROTW. Everything is in memory.
 void Emitter::emit_resumed(const Block& block) {
   const Instruction& in = current_->in;
   const Label cpp = as_.newLabel();
@@ -109,6 +109,14 @@ void Emitter::emit_resumed(const Block& block) {
       leave_to(block.end_pc, 0);
       return;
     case Op::WSR:
+      if (static_cast<Sr>(in.imm) == Sr::CPENABLE) {
+        as_.mov(x86::ecx, home(in.t));
+        as_.and_(x86::ecx, find_special_register(static_cast<std::uint32_t>(in.imm))->write_mask);
+        as_.mov(word(offsetof(State, cpenable)), x86::ecx);
+        as_.mov(jit_byte(offsetof(JitRegisters, fp_ready)), 0);
+        leave_to(block.end_pc, 0);
+        return;
+      }
       if (static_cast<Sr>(in.imm) != Sr::LEND) break;
       as_.mov(x86::ecx, home(in.t));
       as_.cmp(x86::ecx, word(offsetof(State, lend)));
@@ -135,8 +143,7 @@ void Emitter::emit_rotw(std::int32_t windows) {
     as_.bind(rotated);
     cold([=, this] {
       as_.bind(unusual);
-      as_.mov(x86::esi, by);
-      as_.call(edge(offsetof(WindowEdges, rotate), 8));
+      emit_rotate(by);
       as_.jmp(rotated);
     });
     windows -= by;

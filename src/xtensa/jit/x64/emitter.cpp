@@ -100,9 +100,9 @@ x86::Mem Emitter::link(int n, std::size_t offset, unsigned size) const {
                  (static_cast<int>(JitRegisters::kBeyond) + n) * static_cast<int>(sizeof(ReturnLink));
   return x86::Mem(x86::rbx, layout_.jit + at, size);
 }
-x86::Mem Emitter::edge(std::size_t offset, unsigned size) const {
+x86::Mem Emitter::edge(std::size_t offset) const {
   return x86::Mem(x86::rbx, layout_.jit + static_cast<std::int32_t>(offsetof(JitRegisters, edges) + offset),
-                  size);
+                  1);
 }
 
 // Calls write a byte of it: a load of all of it would have to wait for that store.

@@ -43,6 +43,9 @@ struct Thunks {
   // The same for a RETW whose frame has to be reloaded.
   const void* reload_window = nullptr;
   const void* jump_miss = nullptr;  // ecx: where to go on
+  // Called where WindowEdges say so: moves by n windows, -3 to 3; here by n + 3. All registers are in memory.
+  // Keeps rax, rcx and rdx.
+  std::array<const void*, 7> rotate{};
   // rax: an FpOperation; ecx, edx, xmm0: its operands. eax: its result. Only rax, rcx, rdx, xmm0 and xmm1
   // change.
   const void* fp = nullptr;
@@ -64,15 +67,18 @@ struct Layout {
 inline constexpr int kPane = 16;
 static_assert(offsetof(State, ar) == 0 && sizeof(ReturnLink) == kPane && sizeof(WindowEdges) == kPane);
 
-// WindowEdges::rotate of window `before`: moves by esi (with its sign), where the edges say so. All registers
-// are in memory. Keeps ecx.
-void emit_rotation(asmjit::x86::Assembler& as, Layout layout, unsigned before);
+// Thunks::rotate.
+void emit_rotation(asmjit::x86::Assembler& as, Layout layout, int n);
 // How Thunks::spill_window and reload_window begin: the usual is done; what is not goes to `otherwise` with
 // rcx and edx as they were.
 void emit_spill_step(asmjit::x86::Assembler& as, Layout layout, const Translator& translator,
                      asmjit::Label otherwise);
 void emit_reload_step(asmjit::x86::Assembler& as, Layout layout, const Translator& translator,
                       asmjit::Label otherwise);
+
+// How Thunks::go_on begins: to the translation for State::pc, where it is quickly found and nothing else
+// comes first; else to `otherwise`.
+void emit_go_on(asmjit::x86::Assembler& as, Layout layout, asmjit::Label otherwise);
 
 namespace Inst = asmjit::x86::Inst;
 
@@ -110,6 +116,9 @@ class Emitter {
   void gather_above(unsigned n, unsigned known = 0);
   // An execution of the instruction at `pc` is counted, if anybody counts those; or is taken back.
   void emit_tally(std::uint32_t pc, bool back = false);
+  void emit_rotate(int n) {
+    as_.call(reinterpret_cast<std::uint64_t>(thunks_.rotate[static_cast<std::size_t>(n + 3)]));
+  }
   void spill(RegisterSet dirty);
   void fill(RegisterSet live);
   // A way out, put behind the region's code: refunds, spills, sets pc, jumps to `thunk`.
@@ -134,7 +143,7 @@ class Emitter {
   Mem jit_quad(std::size_t offset) const;
   // In the ReturnLink of the window that is `n` above the present one, and the same of WindowEdges.
   Mem link(int n, std::size_t offset, unsigned size = 4) const;
-  Mem edge(std::size_t offset, unsigned size = 1) const;
+  Mem edge(std::size_t offset) const;
   // The register itself, or `scratch` with its value.
   Gp read(unsigned reg, Gp scratch);
   // A register or memory operand with its value.

@@ -2,6 +2,9 @@
 // Core::rotate_to() does it, with what translated code keeps for each window. Deep recursion comes by here
 // twice in eight calls, so each way has code of its own, which knows what there is to move.
 #include <algorithm>
+#include <cstdlib>
+#include <span>
+#include <vector>
 
 #include "xtensa/jit/x64/emitter.h"
 
@@ -62,20 +65,32 @@ class Rotation {
   Layout layout_;
 };
 
+// From one of these windows by n, which register r8 tells apart. By comparisons: the same host foresees
+// these well at all times, and where a call by a table leads only at some.
+void emit_choice(Rotation& rotation, x86::Assembler& as, std::span<const int> before, int n) {
+  if (before.size() == 1) return rotation.emit(before[0], n);
+  const std::size_t half = before.size() / 2;
+  const Label upper = as.newLabel();
+  as.cmp(x86::r8d, kPane * before[half]);
+  as.jae(upper);
+  emit_choice(rotation, as, before.first(half), n);
+  as.bind(upper);
+  emit_choice(rotation, as, before.subspan(half), n);
+}
+
 }  // namespace
 
-void emit_rotation(x86::Assembler& as, Layout layout, unsigned before) {
-  const WindowEdges edges = window_edges()[before];
-  for (const int n : {2, -2, 1, -1, 3, -3}) {
-    if (n > 0 ? edges.up[static_cast<unsigned>(n)] == 0 : edges.down[static_cast<unsigned>(-n)] == 0)
-      continue;
-    const Label another = as.newLabel();
-    as.cmp(x86::esi, n);
-    as.jne(another);
-    Rotation(as, layout).emit(static_cast<int>(before), n);
-    as.bind(another);
+void emit_rotation(x86::Assembler& as, Layout layout, int n) {
+  std::vector<int> before;
+  for (int window = 0; window < kAll; ++window) {
+    const WindowEdges edges = window_edges()[static_cast<std::size_t>(window)];
+    const auto by = static_cast<std::size_t>(std::abs(n));
+    if ((n > 0 ? edges.up[by] : edges.down[by]) != 0) before.push_back(window);
   }
-  as.ud2();
+  as.mov(x86::r8d, x86::ebx);
+  as.sub(x86::r8d, x86::ebp);
+  Rotation rotation(as, layout);
+  emit_choice(rotation, as, before, n);
 }
 
 }  // namespace espalier::xtensa::jit::x64

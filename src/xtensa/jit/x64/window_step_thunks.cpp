@@ -102,8 +102,9 @@ class WindowStep {
   }
 
  private:
-  // Whether nothing but the usual handler would come now, and all of it: as Translator::takes_window_step().
-  // Leaves what check_plain() and place_of() need.
+  // Whether nothing but the usual handler would come now, and all of it: as Translator::takes_window_step(),
+  // but for interrupts, which may wait masked, as where contexts are saved. One that is let through has been
+  // seen to where that has become so. Leaves what check_plain() and place_of() need.
   void look_around(unsigned handler, int cost) {
     as_.cmp(x86::r14, cost);
     as_.jl(otherwise_);
@@ -114,10 +115,6 @@ class WindowStep {
     as_.jne(otherwise_);
     as_.cmp(x86::dword_ptr(x86::rbp, layout_.attention), 0);
     as_.jne(otherwise_);
-    as_.mov(x86::eax, state(offsetof(State, intenable)));
-    as_.or_(x86::eax, kNmiLine);
-    as_.test(state(offsetof(State, interrupt)), x86::eax);
-    as_.jnz(otherwise_);
     as_.mov(kPresent, x86::ebx);
     as_.sub(kPresent, x86::ebp);
     as_.shr(kPresent, std::countr_zero(unsigned{kPane}));

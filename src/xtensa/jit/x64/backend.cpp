@@ -216,9 +216,10 @@ class X64Backend final : public Backend {
     as.push(x86::qword_ptr(x86::rcx, offsetof(ReturnLink, host)));
     as.ret();
 
-    std::array<Label, 7> rotations;
-    for (const int n : {-3, -2, -1, 1, 2, 3}) {
-      rotations[static_cast<std::size_t>(n + 3)] = here();
+    std::array<Label, 2 * x64::kFarthest + 1> rotations;
+    for (int n = -x64::kFarthest; n <= x64::kFarthest; ++n) {
+      if (n == 0) continue;
+      rotations[static_cast<std::size_t>(n + x64::kFarthest)] = here();
       x64::emit_rotation(as, layout_, n);
     }
 

@@ -130,10 +130,10 @@ void Emitter::emit_resumed(const Block& block) {
   otherwise();
 }
 
-// By at most three windows at a time, for which WindowEdges know the way.
+// By at most kFarthest windows at a time, for which WindowEdges know the way.
 void Emitter::emit_rotw(std::int32_t windows) {
   while (windows != 0) {
-    const std::int32_t by = std::clamp(windows, -3, 3);
+    const std::int32_t by = std::clamp(windows, -kFarthest, kFarthest);
     const auto way = by > 0 ? offsetof(WindowEdges, up) + static_cast<unsigned>(by)
                             : offsetof(WindowEdges, down) + static_cast<unsigned>(-by);
     const Label unusual = as_.newLabel(), rotated = as_.newLabel();

@@ -21,6 +21,9 @@
 
 namespace espalier::xtensa::jit::x64 {
 
+// The most windows by which code moves at once.
+inline constexpr int kFarthest = 3;
+
 // Code that all regions share.
 struct Thunks {
   const void* enter = nullptr;  // void(const void* host, State*)
@@ -43,9 +46,9 @@ struct Thunks {
   // The same for a RETW whose frame has to be reloaded.
   const void* reload_window = nullptr;
   const void* jump_miss = nullptr;  // ecx: where to go on
-  // Called where WindowEdges say so: moves by n windows, -3 to 3; here by n + 3. All registers are in memory.
-  // Keeps rax, rcx and rdx.
-  std::array<const void*, 7> rotate{};
+  // Called where WindowEdges say so: moves by n windows; here by n + kFarthest, but for 0. All registers are
+  // in memory. Keeps rax, rcx and rdx.
+  std::array<const void*, 2 * kFarthest + 1> rotate{};
   // rax: an FpOperation; ecx, edx, xmm0: its operands. eax: its result. Only rax, rcx, rdx, xmm0 and xmm1
   // change.
   const void* fp = nullptr;
@@ -117,7 +120,7 @@ class Emitter {
   // An execution of the instruction at `pc` is counted, if anybody counts those; or is taken back.
   void emit_tally(std::uint32_t pc, bool back = false);
   void emit_rotate(int n) {
-    as_.call(reinterpret_cast<std::uint64_t>(thunks_.rotate[static_cast<std::size_t>(n + 3)]));
+    as_.call(reinterpret_cast<std::uint64_t>(thunks_.rotate[static_cast<std::size_t>(n + kFarthest)]));
   }
   void spill(RegisterSet dirty);
   void fill(RegisterSet live);

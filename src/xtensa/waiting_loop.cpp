@@ -15,10 +15,15 @@ namespace {
 
 using jit::RegisterSet;
 
-bool understood(const Instruction& in) {
-  if (in.op == Op::kInvalid || in.op == Op::JX || in.op == Op::WAITI || in.op == Op::RER) return false;
+// It may wait for something, though it does not look at memory.
+bool may_wait(const Instruction& in) {
   // A bit of INTERRUPT is as good as a flag.
-  if (in.op == Op::RSR && in.imm == static_cast<std::int32_t>(Sr::INTERRUPT)) return false;
+  const bool reads_interrupt = in.op == Op::RSR && in.imm == static_cast<std::int32_t>(Sr::INTERRUPT);
+  return in.op == Op::kInvalid || in.op == Op::WAITI || in.op == Op::RER || reads_interrupt;
+}
+
+bool understood(const Instruction& in) {
+  if (in.op == Op::JX || may_wait(in)) return false;
   return !instruction_row(in.op).is(kCall | kReturn | kWindow);
 }
 
@@ -106,9 +111,7 @@ bool awaits_lock(const Core& core, std::span<const std::uint32_t> round) {
   for (const std::uint32_t pc : round) {
     const std::optional<Instruction> in = read(core, pc);
     // A native function's place holds no instruction that goes on.
-    if (!in || in->op == Op::kInvalid || in->op == Op::ILL || in->op == Op::RER || in->op == Op::WAITI ||
-        (in->op == Op::RSR && in->imm == static_cast<std::int32_t>(Sr::INTERRUPT)))
-      return false;
+    if (!in || in->op == Op::ILL || may_wait(*in)) return false;
     if (in->op == Op::S32C1I)
       is_lock = true;
     else if (access_shape(*in).load)

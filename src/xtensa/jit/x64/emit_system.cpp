@@ -14,22 +14,12 @@ void Emitter::leave_if_interrupted(const Instruction& in) {
   const std::uint32_t next = current_->pc + in.length;
   const Label out = cold_exit(next, block_->count - 1 - step_, dirty, thunks_.go_on);
   const Label pending = as_.newLabel(), masked = as_.newLabel();
-  const auto look = [this] {
-    as_.or_(x86::eax, kNmiLine);
-    as_.test(word(offsetof(State, interrupt)), x86::eax);
-  };
-  as_.mov(x86::eax, word(offsetof(State, intenable)));
-  look();
+  emit_look_for_pending(as_);
   as_.jnz(pending);
   as_.bind(masked);
   cold([=, this] {
     as_.bind(pending);
-    as_.movzx(x86::ecx, x86::byte_ptr(x86::rbp, static_cast<std::int32_t>(offsetof(State, ps))));
-    as_.and_(x86::ecx, kPsIntlevel);
-    as_.mov(x86::rdx, reinterpret_cast<std::uint64_t>(kInterruptsAbove.data()));
-    as_.mov(x86::eax, x86::dword_ptr(x86::rdx, x86::rcx, 2));
-    as_.and_(x86::eax, word(offsetof(State, intenable)));
-    look();
+    emit_look_for_let_through(as_);
     as_.jz(masked);
     as_.jmp(out);
   });
@@ -84,9 +74,7 @@ void Emitter::emit_resumed(const Block& block) {
       const auto level = rfe ? 1u : static_cast<std::uint32_t>(in.imm);
       as_.cmp(jit_byte(offsetof(JitRegisters, traces_returns)), 0);
       as_.jne(cpp);
-      as_.mov(x86::edx, word(offsetof(State, intenable)));
-      as_.or_(x86::edx, kNmiLine);
-      as_.test(word(offsetof(State, interrupt)), x86::edx);
+      emit_look_for_pending(as_);
       as_.jnz(cpp);
       if (rfe) {
         load_ps(x86::eax, x86::edx);

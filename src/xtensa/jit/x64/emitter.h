@@ -82,6 +82,10 @@ void emit_reload_step(asmjit::x86::Assembler& as, Layout layout, const Translato
 // How Thunks::go_on begins: to the translation for State::pc, where it is quickly found and nothing else
 // comes first; else to `otherwise`.
 void emit_go_on(asmjit::x86::Assembler& as, Layout layout, asmjit::Label otherwise);
+// Sets ZF unless an interrupt is pending and enabled, whatever PS masks. Changes rax.
+void emit_look_for_pending(asmjit::x86::Assembler& as);
+// Sets ZF unless PS lets one of them through. Changes rax and rcx.
+void emit_look_for_let_through(asmjit::x86::Assembler& as);
 
 namespace Inst = asmjit::x86::Inst;
 

@@ -11,11 +11,30 @@ using namespace asmjit;
 
 namespace {
 
-// edx = what of these interrupts, pending and enabled, PS lets through; sets ZF if none. Changes rax and rcx.
-void emit_let_through(x86::Assembler& as) {
-  const auto ps = x86::byte_ptr(x86::rbp, static_cast<std::int32_t>(offsetof(State, ps)));
+x86::Mem state(std::size_t offset) {
+  return x86::dword_ptr(x86::rbp, static_cast<std::int32_t>(offset));
+}
+
+x86::Mem ps_byte(std::size_t n) {
+  return x86::byte_ptr(x86::rbp, static_cast<std::int32_t>(offsetof(State, ps) + n));
+}
+
+// Of the interrupts in eax.
+void look_for(x86::Assembler& as) {
+  as.or_(x86::eax, kNmiLine);
+  as.test(state(offsetof(State, interrupt)), x86::eax);
+}
+
+}  // namespace
+
+void emit_look_for_pending(x86::Assembler& as) {
+  as.mov(x86::eax, state(offsetof(State, intenable)));
+  look_for(as);
+}
+
+void emit_look_for_let_through(x86::Assembler& as) {
   const Label level = as.newLabel();
-  as.movzx(x86::ecx, ps);
+  as.movzx(x86::ecx, ps_byte(0));
   as.mov(x86::eax, x86::ecx);
   as.and_(x86::ecx, kPsIntlevel);
   as.test(x86::al, kPsExcm);
@@ -26,27 +45,17 @@ void emit_let_through(x86::Assembler& as) {
   as.bind(level);
   as.mov(x86::rax, reinterpret_cast<std::uint64_t>(kInterruptsAbove.data()));
   as.mov(x86::eax, x86::dword_ptr(x86::rax, x86::rcx, 2));
-  as.or_(x86::eax, kNmiLine);
-  as.and_(x86::edx, x86::eax);
+  as.and_(x86::eax, state(offsetof(State, intenable)));
+  look_for(as);
 }
 
-}  // namespace
-
 void emit_go_on(x86::Assembler& as, Layout layout, Label otherwise) {
-  const auto state = [](std::size_t offset) {
-    return x86::dword_ptr(x86::rbp, static_cast<std::int32_t>(offset));
-  };
-  const auto ps_byte = [](std::size_t n) {
-    return x86::byte_ptr(x86::rbp, static_cast<std::int32_t>(offsetof(State, ps) + n));
-  };
   as.cmp(x86::dword_ptr(x86::rbp, layout.attention), 0);
   as.jne(otherwise);
   const Label none = as.newLabel();
-  as.mov(x86::edx, state(offsetof(State, intenable)));
-  as.or_(x86::edx, kNmiLine);
-  as.and_(x86::edx, state(offsetof(State, interrupt)));
+  emit_look_for_pending(as);
   as.jz(none);
-  emit_let_through(as);
+  emit_look_for_let_through(as);
   as.jnz(otherwise);
   as.bind(none);
 

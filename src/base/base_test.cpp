@@ -22,6 +22,20 @@ TEST(Time, ConvertsWithoutDrift) {
     EXPECT_EQ(cycles_in(ticks_for(n, 150'000), 150'000), n);
 }
 
+TEST(Time, ConvertsExactlyOverCenturies) {
+  std::uint64_t value = 1;
+  for (int n = 0; n < 10'000; ++n) {
+    value = value * 6364136223846793005 + 1442695040888963407;
+    const std::uint64_t some = value >> n % 64;
+    const auto wide = static_cast<unsigned __int128>(some);
+    EXPECT_EQ(ticks_from_ns(some), static_cast<std::uint64_t>(wide * 12 / 25)) << some;
+    EXPECT_EQ(ns_from_ticks(some / 4), static_cast<std::uint64_t>(wide / 4 * 25 / 12)) << some;
+    EXPECT_EQ(cycles_in(some, 3'999'999'999u),
+              static_cast<std::uint64_t>(wide * 3'999'999'999u / 480'000'000))
+        << some;
+  }
+}
+
 TEST(EventQueue, FiresInOrderOfTimeThenOfMaking) {
   ManualTime time;
   EventQueue queue(time);

@@ -21,18 +21,24 @@ constexpr Ticks ticks_per_cycle(std::uint32_t hz) {
   return kTicksPerSecond / hz;
 }
 
-// Host nanoseconds to ticks and back; exact up to rounding down. 128-bit so that years do not overflow.
+// `value` * `by` / `per`, rounded down; the product of the two may be up to 2^64. Exact whatever `value` is,
+// and without a division of 128 bits, which is a call.
+constexpr std::uint64_t scaled(std::uint64_t value, std::uint64_t by, std::uint64_t per) {
+  return value / per * by + value % per * by / per;
+}
+
+// Host nanoseconds to ticks and back; exact up to rounding down.
 constexpr Ticks ticks_from_ns(std::uint64_t ns) {
-  return static_cast<Ticks>(static_cast<unsigned __int128>(ns) * 12 / 25);
+  return scaled(ns, 12, 25);
 }
 constexpr std::uint64_t ns_from_ticks(Ticks ticks) {
-  return static_cast<std::uint64_t>(static_cast<unsigned __int128>(ticks) * 25 / 12);
+  return scaled(ticks, 25, 12);
 }
 
 // Whole cycles of a clock of `hz` hertz within `ticks`; also right for clocks that do not divide 480 MHz
 // (RTC slow clock at 150 kHz, 8 MHz oscillator).
 constexpr std::uint64_t cycles_in(Ticks ticks, std::uint32_t hz) {
-  return static_cast<std::uint64_t>(static_cast<unsigned __int128>(ticks) * hz / kTicksPerSecond);
+  return scaled(ticks, hz, kTicksPerSecond);
 }
 // The first tick at which `cycles` cycles of a clock of `hz` hertz have passed (rounds up).
 constexpr Ticks ticks_for(std::uint64_t cycles, std::uint32_t hz) {

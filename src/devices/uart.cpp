@@ -54,18 +54,19 @@ Uart::Uart(std::string_view name, unsigned number, Context context)
       tx_timer_(context.events, [this] { catch_up(); }),
       rx_timer_(context.events, [this] { catch_up(); }) {}
 
-// Brings counts and interrupts up to the present.
-void Uart::catch_up() {
+// Brings counts and interrupts up to the present, and tells it.
+Ticks Uart::catch_up() {
   const Ticks now = events().now();
-  if (now < quiet_until_) return;
+  if (now < quiet_until_) return now;
   transmit(now);
   arrive(now);
-  settle();
+  settle(now);
+  return now;
 }
 
-// After anything changed: restarts what may go on, raises the interrupts that are levels, sets the timers.
-void Uart::settle() {
-  const Ticks now = events().now();
+// After anything changed: hands out and restarts what may go on, raises the interrupts that are levels, sets
+// the timers.
+void Uart::settle(Ticks now) {
   emit();
   start(now);
   if (next_arrival_ == kNever && !line_.empty() && !sender_waits()) {
@@ -83,17 +84,17 @@ void Uart::settle() {
     sender_refused_ = false;
     if (on_receive_ready) on_receive_ready();
   }
-  quiet_until_ = std::min({break_end_, break_idle_end_, shifting_ ? tx_end(1) : kNever, next_arrival_,
-                           timeout_at_, at_command_.due()});
+  quiet_until_ =
+      std::min({break_end_, break_idle_end_, tx_due_, next_arrival_, timeout_at_, at_command_.due()});
 }
 
-std::uint32_t Uart::status() const {
+std::uint32_t Uart::status(Ticks now) const {
   const bool receiving = next_arrival_ != kNever;
   const bool rts =
       bit(UART_CONF1_REG, RX_FLOW_EN) ? rx_.size() < rx_flow_threshold() : bit(UART_CONF0_REG, SW_RTS);
   std::uint32_t s = static_cast<std::uint32_t>(rx_.size() & 0xff) | (tx_level() & 0xff) << 16;
-  if (receiving) s |= line_state(next_arrival_ - receive_time()) << 8;
-  if (shifting_) s |= line_state(tx_end(0)) << 24;
+  if (receiving) s |= line_state(next_arrival_ - receive_time(), now) << 8;
+  if (shifting_) s |= line_state(tx_begun_, now) << 24;
   if (break_end_ != kNever) s |= 2u << 24;
   s |= 1u << 15;                                                                // RXD
   s |= static_cast<std::uint32_t>(break_end_ == kNever) << 31;                  // TXD
@@ -115,13 +116,13 @@ std::uint32_t Uart::memory_status(unsigned first_block, std::uint32_t size, std:
 }
 
 std::uint32_t Uart::peek(std::uint32_t offset) {
-  catch_up();
+  const Ticks now = catch_up();
   if (interrupts_.owns(offset)) return interrupts_.read(offset);
   switch (offset) {
     case UART_FIFO_REG:
       return rx_.empty() ? last_read_ : rx_.front();
     case UART_STATUS_REG:
-      return status();
+      return status(now);
     case UART_LOWPULSE_REG:
       return autobaud_.low();
     case UART_HIGHPULSE_REG:
@@ -144,10 +145,12 @@ std::uint32_t Uart::peek(std::uint32_t offset) {
 }
 
 std::uint32_t Uart::read(std::uint32_t offset) {
+  // Drivers look before each character that they write.
+  if (offset == UART_STATUS_REG) return status(catch_up());
   if (offset == UART_FIFO_REG) {
-    catch_up();
+    const Ticks now = catch_up();
     const std::uint8_t byte = pop();
-    settle();
+    settle(now);
     return byte;
   }
   RegisterBlock::read(offset);  // for the log
@@ -155,20 +158,21 @@ std::uint32_t Uart::read(std::uint32_t offset) {
 }
 
 void Uart::write(std::uint32_t offset, std::uint32_t value) {
-  catch_up();
+  const Ticks now = catch_up();
+  if (offset == UART_FIFO_REG) {
+    push(static_cast<std::uint8_t>(value));
+    return settle(now);
+  }
   if (interrupts_.owns(offset)) {
     interrupts_.write(offset, value);
     // The timeout counts again while there is something to fetch, so that no driver loses a tail of data.
-    if (offset == UART_INT_CLR_REG && (value & RXFIFO_TOUT)) restart_timeout(events().now());
-    return settle();
+    if (offset == UART_INT_CLR_REG && (value & RXFIFO_TOUT)) restart_timeout(now);
+    return settle(now);
   }
   const std::uint32_t before = get(offset);
   RegisterBlock::write(offset, value);
   const std::uint32_t changed = before ^ get(offset);
   switch (offset) {
-    case UART_FIFO_REG:
-      push(static_cast<std::uint8_t>(value));
-      break;
     case UART_CONF0_REG:
       write_conf0(changed);
       break;
@@ -180,7 +184,7 @@ void Uart::write(std::uint32_t offset, std::uint32_t value) {
       if (changed & value & 1) autobaud_.start();
       break;
     case UART_CONF1_REG:
-      if (changed & (1u << RX_TOUT_EN | 0x7fu << 24)) restart_timeout(events().now());
+      if (changed & (1u << RX_TOUT_EN | 0x7fu << 24)) restart_timeout(now);
       break;
     case UART_FLOW_CONF_REG:
       write_flow_conf(changed);
@@ -188,7 +192,7 @@ void Uart::write(std::uint32_t offset, std::uint32_t value) {
     default:
       break;
   }
-  settle();
+  settle(now);
 }
 
 void Uart::write_conf0(std::uint32_t changed) {
@@ -224,13 +228,14 @@ void Uart::reset(ResetKind kind) {
   rx_.clear();
   unsent_ = 0;
   shifting_ = break_sent_ = xoff_ = sent_xoff_ = false;
+  tx_begun_ = tx_due_ = kNever;
   tx_written_ = rx_written_ = 0;
   break_end_ = break_idle_end_ = timeout_at_ = next_arrival_ = kNever;
   last_read_ = 0;
   at_command_ = {};
   autobaud_ = {};
   interrupts_.reset();
-  settle();  // what the sender still holds arrives in the new life
+  settle(events().now());  // what the sender still holds arrives in the new life
 }
 
 void Uart::archive(base::Archive& ar) {
@@ -245,6 +250,7 @@ void Uart::archive(base::Archive& ar) {
   shifting_ = shifting_ && !tx_.empty();
   if (line_.empty()) next_arrival_ = kNever;
   for (std::uint32_t* hz : {&apb_hz_, &ref_tick_hz_, &peer_baud_, &speedup_}) *hz = std::max(*hz, 1u);
+  begin_character(tx_end(0));
   arm_tx();
   arm_rx();
   quiet_until_ = 0;

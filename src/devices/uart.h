@@ -79,7 +79,7 @@ class Uart : public RegisterBlock {
   unsigned data_bits() const;
   unsigned frame_half_bits() const;
   base::Ticks receive_time() const;
-  unsigned line_state(base::Ticks start) const;
+  unsigned line_state(base::Ticks start, base::Ticks now) const;
 
   // Transmitter.
   std::uint32_t tx_level() const { return static_cast<std::uint32_t>(tx_.size()) - shifting_; }
@@ -90,6 +90,7 @@ class Uart : public RegisterBlock {
   void push(std::uint8_t byte);
   void emit();
   void start(base::Ticks at);
+  void begin_character(base::Ticks at);
   void transmit(base::Ticks now);
   void restart_character();
   void arm_tx();
@@ -108,10 +109,10 @@ class Uart : public RegisterBlock {
   void check_software_flow();
   void arm_rx();
 
-  void catch_up();
-  void settle();
+  base::Ticks catch_up();
+  void settle(base::Ticks now);
   std::uint32_t capacity(unsigned high, unsigned low) const;
-  std::uint32_t status() const;
+  std::uint32_t status(base::Ticks now) const;
   std::uint32_t memory_status(unsigned first_block, std::uint32_t size, std::uint32_t end,
                               std::size_t held) const;
   void write_conf0(std::uint32_t value);
@@ -134,6 +135,9 @@ class Uart : public RegisterBlock {
   bool shifting_ = false;
   base::Ticks tx_epoch_ = 0;  // when the present run of characters began
   std::uint64_t tx_run_ = 0;  // characters of it that have left
+  // When the character in the shifter began and ends; kNever while there is none. By the three above.
+  base::Ticks tx_begun_ = base::kNever;
+  base::Ticks tx_due_ = base::kNever;
   std::uint32_t tx_written_ = 0;
   bool break_sent_ = false;  // TXD_BRK has been obeyed; it is once, until it is cleared
   base::Ticks break_end_ = base::kNever;

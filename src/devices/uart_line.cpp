@@ -47,9 +47,9 @@ Ticks Uart::receive_time() const {
   return line_time(frame_half_bits());
 }
 
-unsigned Uart::line_state(Ticks start) const {
+// Of a character that began at `start`.
+unsigned Uart::line_state(Ticks start, Ticks now) const {
   // 1: start bit, 2 to 9: data, 10: parity, 11: stop (STATUS, ST_UTX_OUT and ST_URX_OUT).
-  const Ticks now = events().now();
   const Ticks passed = now > start ? now - start : 0;
   const auto index = static_cast<unsigned>(passed / std::max(line_time(2), Ticks{1}));
   if (index == 0) return 1;
@@ -117,8 +117,6 @@ void Uart::push(std::uint8_t byte) {
   tx_.push_back(byte & ((1u << data_bits()) - 1));
   ++tx_written_;
   ++unsent_;
-  emit();
-  start(events().now());
 }
 
 void Uart::emit() {
@@ -138,11 +136,18 @@ void Uart::start(Ticks at) {
     shifting_ = true;
     tx_epoch_ = at;
     tx_run_ = 0;
+    begin_character(at);
   } else if (bit(UART_CONF0_REG, TXD_BRK) && !break_sent_) {
     break_sent_ = true;
     break_end_ = at + line_time(std::uint64_t{2} * field(UART_IDLE_CONF_REG, 27, 20));
     if (on_break) on_break();
   }
+}
+
+// One whose end is kept, as each look at the line would have to divide for it.
+void Uart::begin_character(Ticks at) {
+  tx_begun_ = shifting_ ? at : kNever;
+  tx_due_ = shifting_ ? tx_end(1) : kNever;
 }
 
 void Uart::transmit(Ticks now) {
@@ -160,12 +165,13 @@ void Uart::transmit(Ticks now) {
       interrupts_.raise(TX_BRK_IDLE_DONE);
     }
     if (!shifting_) return;
-    const Ticks end = tx_end(1);
+    const Ticks end = tx_due_;
     if (end > now) return;
     const std::uint8_t byte = tx_.front();
     tx_.pop_front();
     ++tx_run_;
     if (tx_.empty() || tx_held()) shifting_ = false;
+    begin_character(end);
     if (tx_.empty()) interrupts_.raise(TX_DONE);
     if (loops_back()) take(byte, end);
     start(end);
@@ -173,12 +179,14 @@ void Uart::transmit(Ticks now) {
 }
 
 void Uart::restart_character() {
+  const Ticks now = events().now();
   if (shifting_) {
-    tx_epoch_ = events().now();
+    tx_epoch_ = now;
     tx_run_ = 0;
+    begin_character(now);
   }
-  if (next_arrival_ != kNever) next_arrival_ = events().now() + receive_time();
-  settle();
+  if (next_arrival_ != kNever) next_arrival_ = now + receive_time();
+  settle(now);
 }
 
 void Uart::arm_tx() {
@@ -186,7 +194,7 @@ void Uart::arm_tx() {
   if (shifting_) {
     const std::uint32_t wanted = interrupts_.enabled() & ~interrupts_.raw();
     if (loops_back() || (bit(UART_CONF0_REG, TXD_BRK) && !break_sent_) || tx_held())
-      at = std::min(at, tx_end(1));
+      at = std::min(at, tx_due_);
     if ((wanted & TXFIFO_EMPTY) && tx_level() > tx_threshold())
       at = std::min(at, tx_end(tx_level() - tx_threshold()));
     if (wanted & TX_DONE) at = std::min(at, tx_end(tx_.size()));
@@ -218,26 +226,26 @@ bool Uart::sender_waits() const {
 }
 
 std::size_t Uart::receive(std::span<const std::uint8_t> bytes) {
-  catch_up();
+  const Ticks now = catch_up();
   const std::size_t n = std::min(bytes.size(), kLineRoom - std::min(line_.size(), kLineRoom));
   line_.insert(line_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(n));
   sender_refused_ = n < bytes.size();
-  settle();
+  settle(now);
   return n;
 }
 
 void Uart::receive_error(std::uint8_t byte, LineError error) {
-  catch_up();
+  const Ticks now = catch_up();
   constexpr std::uint32_t kBits[] = {PARITY_ERR, FRM_ERR, BRK_DET};
-  take(error == LineError::kBreak ? 0 : byte, events().now(), kBits[static_cast<unsigned>(error)]);
-  settle();
+  take(error == LineError::kBreak ? 0 : byte, now, kBits[static_cast<unsigned>(error)]);
+  settle(now);
 }
 
 void Uart::set_cts(bool asserted) {
-  catch_up();
+  const Ticks now = catch_up();
   if (asserted != cts_) interrupts_.raise(CTS_CHG);
   cts_ = asserted;
-  settle();
+  settle(now);
 }
 
 void Uart::set_dsr(bool asserted) {

@@ -212,5 +212,47 @@ TEST_F(Calls, OfAFunctionThatIsRewritten) {
   EXPECT_EQ(machine_.core().a(2), 7u);
 }
 
+// Who comes back to where another call would have: what is looked up finds two places 4 KiB apart in turn.
+TEST_F(Calls, ComeBackToPlacesThatShareABucket) {
+  constexpr std::uint32_t kApart = 4096;
+  const testing::Program program = start_with_functions(R"(
+    again: call8 first
+    back: addi a2, a2, 1
+      j again
+      .align 4
+    literals: .word 0
+      .word 0
+    first: entry a1, 32
+      l32r a0, literals
+      retw
+  )");
+  const std::uint32_t there = program.at("back") + kApart;
+  const std::string text = R"(
+    other: call8 second
+    back: addi a3, a3, 1
+      j other
+      .align 4
+    literal: .word 0
+    second: entry a1, 32
+      l32r a0, literal
+      retw
+  )";
+  const testing::Program beyond = testing::assemble(text, there - 3);
+  ASSERT_EQ(beyond.at("back"), there);
+  machine_.write(there - 3, beyond.bytes);
+  const auto returning_to = [](std::uint32_t pc) { return (pc & 0x3fffffff) | 2u << 30; };
+  machine_.write32(program.at("literals"), returning_to(there));
+  machine_.write32(beyond.at("literal"), returning_to(program.at("back")));
+  machine_.core().set_a(2, 0);
+  machine_.core().set_a(3, 0);
+  constexpr unsigned kRound = 12;
+  machine_.core().run(1'000 * kRound);
+  EXPECT_NEAR(machine_.core().a(2), 1'000, 1);
+  EXPECT_NEAR(machine_.core().a(3), 1'000, 1);
+  const std::uint64_t before = machine_.core().engine_stats().resumes;
+  machine_.core().run(1'000 * kRound);
+  EXPECT_LT(machine_.core().engine_stats().resumes - before, 10u);
+}
+
 }  // namespace
 }  // namespace espalier::xtensa

@@ -39,11 +39,13 @@ struct JumpEntry {
   const void* host = nullptr;
 };
 inline constexpr unsigned kJumpBits = 12;
-// The same for returns, by a hash of a0.
+// The same for returns, by a hash of a0: each is in one of two places, of which the other differs in this
+// bit.
 inline constexpr unsigned kReturnBits = 12;
+inline constexpr std::uint32_t kOtherReturn = 1;
 
-// Where what begins at an address in a mode is, by Translator::key(). Looked for and not found: no `host`. One
-// that is all zeros is nobody's.
+// Where what begins at an address in a mode is, by Translator::key(). Looked for and not found: no `host`.
+// One that is all zeros is nobody's.
 struct FoundEntry {
   std::uint64_t tag = 0;  // the key, with kFoundMark
   const void* host = nullptr;

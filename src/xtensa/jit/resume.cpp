@@ -13,9 +13,10 @@ namespace espalier::xtensa::jit {
 const void* Translator::find_landing(std::uint32_t a0) {
   const auto found = landings_.find(a0);
   if (found == landings_.end()) return nullptr;
-  ReturnLink& link = returns_[a0 & ((1u << kReturnBits) - 1)];
-  link.a0 = a0;
-  link.host = found->second;
+  const std::uint32_t at = a0 & ((1u << kReturnBits) - 1);
+  // Two that come in turn are both remembered.
+  returns_[at ^ kOtherReturn] = returns_[at];
+  returns_[at] = {.a0 = a0, .host = found->second};
   return found->second;
 }
 

@@ -415,7 +415,7 @@ void Translator::forget_ways() {
   calls_.clear();
   for (ReturnLink& link : registers_.links) link.a0 = 0, link.host = backend_->return_miss();
   returns_.clear();
-  returns_[0] = {.host = backend_->return_miss()};
+  returns_[0] = returns_[kOtherReturn] = {.host = backend_->return_miss()};
   pending_link_ = nullptr;
 }
 

@@ -181,7 +181,8 @@ class Translator {
   std::unique_ptr<CodeArena> arena_;
   std::unique_ptr<Backend> backend_;
   std::uint8_t* code_begin_ = nullptr;  // behind what all translations share
-  // Of an entry that is all zeros only the first can be meant: it belongs to the address 0.
+  // Of an entry that is all zeros only the first can be meant, or of returns_ its other place: it belongs to
+  // the address 0.
   base::ZeroArray<JumpEntry> jumps_, calls_;
   base::ZeroArray<ReturnLink> returns_;
   std::unordered_map<std::uint32_t, const void*> landings_;  // of all translations

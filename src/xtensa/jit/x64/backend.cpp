@@ -211,8 +211,13 @@ class X64Backend final : public Backend {
     as.and_(x86::ecx, (1u << kReturnBits) - 1);
     as.shl(x86::ecx, std::countr_zero(sizeof(ReturnLink)));
     as.add(x86::rcx, jit(offsetof(JitRegisters, returns)));
+    const Label return_found = as.newLabel();
+    as.cmp(x86::eax, x86::dword_ptr(x86::rcx, offsetof(ReturnLink, a0)));
+    as.je(return_found);
+    as.xor_(x86::rcx, kOtherReturn * sizeof(ReturnLink));
     as.cmp(x86::eax, x86::dword_ptr(x86::rcx, offsetof(ReturnLink, a0)));
     as.jne(return_miss);
+    as.bind(return_found);
     as.push(x86::qword_ptr(x86::rcx, offsetof(ReturnLink, host)));
     as.ret();
 

@@ -280,6 +280,11 @@ class Core::Interpreter::Builder {
     return block;
   }
 
+  std::int32_t entries_until_hot() const {
+    if (in_.translator_ == nullptr) return kNeverHot;
+    return in_.translator_->can_enter(pc_) ? 0 : in_.threshold_;
+  }
+
   void fill(Block& block, unsigned instructions) {
     block = Block{.pc = pc_,
                   .cost = static_cast<std::int32_t>(instructions),
@@ -289,7 +294,7 @@ class Core::Interpreter::Builder {
                   .size = at_ - pc_,
                   .next_in_page = {},
                   .checked = nullptr,
-                  .heat = in_.translator_ != nullptr ? in_.threshold_ : kNeverHot,
+                  .heat = entries_until_hot(),
                   .unused = 0};
     for (unsigned i = 0; i < slots_; ++i) {
       Slot& slot = in_.slots_[i];

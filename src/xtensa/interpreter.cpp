@@ -206,9 +206,10 @@ Stop Core::Interpreter::execute(Handlers* handlers) {
   std::uint32_t value = 0;
   unsigned size = 0;
   // Which code is translated code's: none (the budget is nearly used up, or things are watched that it does
-  // not look at), or none for a block.
+  // not look at), or all but the next block that begins at an address.
   bool cold = left < kWorthEntering;
-  bool cold_once = false;
+  constexpr std::uint64_t kNowhere = std::uint64_t{1} << 32;
+  std::uint64_t cold_at = kNowhere;
   // The last turn ended here, likely in the middle of a loop: if that becomes the begin of a translation, the
   // loop is cut in two there, and each turn begins in another such piece.
   bool resumed = true;
@@ -240,8 +241,8 @@ dispatch:
   if (single) goto single_step;
   if (translator_ != nullptr) {
     if (!may_translate()) cold = true;
-    if (!cold && !cold_once && translator_->enter(false)) goto translated;
-    cold_once |= std::exchange(resumed, false);
+    if (!cold && s->pc != cold_at && translator_->enter(false)) goto translated;
+    if (std::exchange(resumed, false)) cold_at = s->pc;
   }
   if (!flush_pending_) {
     block = cache_.guess(s->pc);
@@ -265,8 +266,7 @@ fetch_fault:
 
 // `block` has been entered often: its translation goes on, if there is or can be one.
 hot:
-  if (translator_ == nullptr || cold || cold_once) {
-    cold_once = false;
+  if (translator_ == nullptr || cold || block->pc == std::exchange(cold_at, kNowhere)) {
     block->heat = 0;
     op = block->slots();
     goto * op->uop.handler;
@@ -284,7 +284,7 @@ translated:
   resumed = false;
   left = core.left_;
   cold |= translator_->exit() == jit::Exit::kBudget;
-  cold_once = translator_->exit() == jit::Exit::kInterpret;
+  cold_at = translator_->exit() == jit::Exit::kInterpret ? s->pc : kNowhere;
   goto dispatch;
 
 // Entering `block` failed: it is not known, dead, longer than the budget, or uses windows that are not free.

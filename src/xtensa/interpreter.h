@@ -138,6 +138,10 @@ struct Core::Interpreter {
     return (state.ibreakenable | state.icountlevel) == 0 && !core_.watching_data() && !core_.stepping() &&
            core_.observer_ == nullptr && core_.translation_allowed_ && !executes_only(state);
   }
+  // Translated code may be entered at `pc` from now on.
+  void heat(std::uint32_t pc) {
+    if (Block* const block = cache_.find(pc); block != nullptr) block->heat = 0;
+  }
   // To be called where LEND may have been written.
   void note_loop_end() {
     if (core_.state_.lend != last_lend_) add_loop_end(last_lend_ = core_.state_.lend);

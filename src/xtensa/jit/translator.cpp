@@ -365,6 +365,7 @@ const void* Translator::translate(std::uint32_t pc, Mode mode) {
   for (const Translation::Entry& entry : translation->entries) {
     const std::uint64_t at = key(entry.pc, mode, entry.increment);
     found_at(at) = {};
+    if (entry.increment == 0) core_.interpreter_->heat(entry.pc);
     // What has been translated as part of something else stays as it is, but for where this one begins.
     if (entry.pc == pc) {
       entries_[at] = entry.host;

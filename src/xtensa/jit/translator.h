@@ -94,6 +94,8 @@ class Translator {
   // Runs translated code from State::pc if there is some, or, with `make`, if some can be made. False if not:
   // nothing has happened.
   bool enter(bool make);
+  // Whether there is some for `pc`, in the present mode.
+  bool can_enter(std::uint32_t pc) { return find(pc, Mode::of(core_.state_.ps)) != nullptr; }
   // What enter() has to say when it came back.
   Exit exit() const { return registers_.exit; }
 

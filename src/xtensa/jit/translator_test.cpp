@@ -357,6 +357,45 @@ TEST_F(Translated, ALoopIsEnteredWithAFrameInItsWay) {
   EXPECT_EQ(machine_.state().epc[1], program.at("head"));
 }
 
+// A turn that begins in code which has hardly run so far, but belongs to what has been translated.
+class ATurnThatBeginsBeside : public Translated, public ::testing::WithParamInterface<unsigned> {};
+
+TEST_P(ATurnThatBeginsBeside, EntersTranslatedCodeWhereItCan) {
+  constexpr unsigned kThreshold = 30, kStraight = 36;
+  machine_.core().set_jit_threshold(kThreshold);
+  std::string no_other_entry;
+  for (unsigned n = 0; n < kStraight; ++n) no_other_entry += "addi a2, a2, 1\n";
+  const testing::Program program = start(R"(
+    again: beqz a5, plain
+      call8 one
+    )" + no_other_entry + R"(
+    plain: addi a4, a4, 1
+      j again
+      .align 4
+    one: entry a1, 32
+      call8 nothing
+    out: retw
+      .align 4
+    nothing: entry a1, 32
+      retw
+  )");
+  machine_.core().set_a(1, testing::kData + 0x800);
+  machine_.core().set_a(5, 1);
+  for (unsigned rounds = 0; rounds < GetParam(); ++rounds) {
+    ASSERT_TRUE(machine_.run_to(program.at("plain")));
+    machine_.core().run(1);
+  }
+  machine_.core().set_a(5, 0);
+  machine_.core().run(3 * 2 * kThreshold);
+  EXPECT_GT(machine_.core().engine_stats().translated_regions, 0u);
+  machine_.core().set_a(5, 1);
+  ASSERT_TRUE(machine_.run_to(program.at("out")));
+  const std::uint64_t before = machine_.core().engine_stats().entries;
+  machine_.core().run(1 + kStraight + 2);
+  EXPECT_EQ(machine_.core().engine_stats().entries, before + 1);
+}
+INSTANTIATE_TEST_SUITE_P(CodeThatHasRun, ATurnThatBeginsBeside, ::testing::Values(0u, 3u));
+
 class GoesOn : public Translated {
  protected:
   static constexpr std::uint32_t kSoftware = 1u << 7;

@@ -148,6 +148,15 @@ const Translator::Caller& Translator::caller_at(const std::uint8_t* return_addre
   const auto found = std::lower_bound(translation->returns.begin(), translation->returns.end(),
                                       std::pair{offset, std::uint32_t{0}});
   caller = {return_address, translation, &translation->sites[found->second]};
+  for (RegisterSet set = caller.site->dirty; set != 0; set &= set - 1) {
+    const auto reg = static_cast<std::uint8_t>(std::countr_zero(set));
+    const std::uint8_t place = translation->places[reg];
+    if (place == Translation::kNoPlace) continue;
+    if (reg < kArs)
+      caller.moves[caller.ars++] = {reg, place};
+    else
+      caller.others |= bit(reg);
+  }
   return caller;
 }
 
@@ -165,10 +174,11 @@ bool Translator::slow_path(SlowFrame& frame, const std::uint8_t* return_address)
                ? window[reg]
                : *reinterpret_cast<std::uint32_t*>(reinterpret_cast<std::byte*>(&state) + state_offset(reg));
   };
-  for (RegisterSet set = site.dirty; set != 0; set &= set - 1) {
+  for (const auto& [reg, place] : std::span(caller.moves).first(caller.ars))
+    window[reg] = static_cast<std::uint32_t>(frame.gpr[place]);
+  for (RegisterSet set = caller.others; set != 0; set &= set - 1) {
     const auto reg = static_cast<unsigned>(std::countr_zero(set));
     const std::uint8_t place = translation->places[reg];
-    if (place == Translation::kNoPlace) continue;
     home(reg) = reg < kFirstFr ? static_cast<std::uint32_t>(frame.gpr[place]) : frame.fr[place];
     if (reg == kAcc) state.acchi = frame.gpr[place] >> 32 & 0xff;
   }

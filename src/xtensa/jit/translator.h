@@ -170,6 +170,10 @@ class Translator {
     const std::uint8_t* return_address = nullptr;
     const Translation* translation = nullptr;
     const Site* site = nullptr;
+    // Of the site's dirty registers those that are ARs: where in the window, and in the frame.
+    RegisterSet others = 0;
+    unsigned ars = 0;
+    std::array<std::pair<std::uint8_t, std::uint8_t>, std::extent_v<decltype(SlowFrame::gpr)>> moves{};
   };
   const Caller& caller_at(const std::uint8_t* return_address);
   // Of an entry: for all, or for calls with that increment.

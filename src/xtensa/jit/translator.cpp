@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <span>
 
 #include "xtensa/interpreter.h"
 #include "xtensa/jit/fault_handler.h"

@@ -11,8 +11,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "base/zero_pages.h"
@@ -170,10 +172,10 @@ class Translator {
     const std::uint8_t* return_address = nullptr;
     const Translation* translation = nullptr;
     const Site* site = nullptr;
-    // Of the site's dirty registers those that are ARs: where in the window, and in the frame.
-    RegisterSet others = 0;
+    // The site's dirty registers: so many ARs, where they are in the window and in the frame, and the others.
     unsigned ars = 0;
     std::array<std::pair<std::uint8_t, std::uint8_t>, std::extent_v<decltype(SlowFrame::gpr)>> moves{};
+    RegisterSet others = 0;
   };
   const Caller& caller_at(const std::uint8_t* return_address);
   // Of an entry: for all, or for calls with that increment.

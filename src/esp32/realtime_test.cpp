@@ -222,6 +222,62 @@ TEST_F(RealtimeTest, NoTickPassesWithinAFewLooksAtTheTime) {
       << "a turn ends in between, no more";
 }
 
+// FreeRTOS's handler moves the register by a period, and looks whether CCOUNT is more than one past the old
+// match. A whole one behind, both were equal: where time is caught up with in steps of half a millisecond,
+// and stands still between the two, a tick of 1 ms was lost for 2^32 cycles.
+TEST_F(RealtimeTest, AMatchAtTheVeryTimeOfItsWritingIsNotLost) {
+  look_ns_ = 0;
+  xtensa::Core& core = machine_->core(0);
+  core.write_special(xtensa::Sr::CCOMPARE1, ccount() + 1'000);
+  const std::uint32_t line = 1u << xtensa::kTimerInterrupt[1];
+  EXPECT_EQ(core.state().interrupt & line, 0u);
+  core.write_special(xtensa::Sr::CCOMPARE1, ccount());
+  EXPECT_EQ(core.state().interrupt & line, line);
+}
+
+// While the other core polled, turns were of 24 instructions, and as much time passed in each as in one of
+// 256: a tick of 1 ms came 350 instructions after it was armed, before FreeRTOS had started its scheduler,
+// and the boot stood still. The host never catches up here.
+TEST_F(RealtimeTest, TimeThatIsCaughtUpWithLeavesShortTurnsTheirInstructions) {
+  start(std::string(testing_support::kWithoutWatchdogs) + R"(
+         j begin
+         .align 4
+dport:   .word 0x3ff00000
+app_at:  .word app
+begin:   l32r a11, ram
+         l32r a3, dport
+         l32r a4, app_at
+         s32i a4, a3, 0x38         # APPCPU_CTRL_D: where it goes on
+         movi a4, 1
+         s32i a4, a3, 0x30         # APPCPU_CTRL_B: its clock
+         s32i a2, a3, 0x34         # APPCPU_CTRL_C: not stalled
+         s32i a2, a3, 0x2c         # APPCPU_CTRL_A: out of reset
+         movi a6, 0
+again:   addi a6, a6, 1
+         s32i a6, a11, 0
+         movi a4, 10
+work:    addi a4, a4, -1
+         rsr.ccount a7
+         bnez a4, work
+         j again
+app:     l32r a11, ram
+         movi a5, 0
+poll:    memw
+         l32i a4, a11, 0
+         beq a4, a5, poll
+         or a5, a4, a4
+         j poll
+)");
+  look_ns_ = 5'000'000;
+  for (int n = 0; n < 200; ++n) round();
+  const std::uint32_t passed = ccount();
+  const std::uint64_t executed = machine_->core(0).instructions();
+  const std::uint64_t turns = machine_->scheduler().stats().polling_turns;
+  for (int n = 0; n < 10'000; ++n) round();
+  ASSERT_GT(machine_->scheduler().stats().polling_turns - turns, 15'000u) << "of 20,000";
+  EXPECT_LE(ccount() - passed, 33 * (machine_->core(0).instructions() - executed));
+}
+
 // The tick of a core was due within the time that a busy host took to load it, and was lost for all of
 // CCOUNT's round: clones of ESP-IDF's MQTT example were reset by their interrupt watchdogs.
 TEST_F(RealtimeTest, ASnapshotThatTakesTheHostLongToLoadLosesNoTick) {

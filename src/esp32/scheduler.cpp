@@ -37,8 +37,9 @@ constexpr unsigned kTurnsToDouble = 16;
 // the host has not run the machine, the guest gets this fraction of its speed until it has caught up: enough
 // to serve each tick of its timers and to feed its watchdogs. It has to be more than a busy host takes away:
 // an interpreter that executes 40 million instructions a second on each core of 240 MHz with a quarter of a
-// host's core is 24 times too slow.
-constexpr Ticks kCatchUp = 64;
+// host's core is 24 times too slow. And little enough that a tick leaves what follows its arming the time
+// that it needs: FreeRTOS executes 1,500 instructions from there to the first that it may interrupt.
+constexpr Ticks kCatchUp = 32;
 // Nor by more than this at once, which is half of what firmware's ticks usually are. Else, where the host
 // does something else between two instructions, of which the first reads CCOUNT and the second arms the first
 // tick from there, that has passed and will not match for 2^32 cycles: FreeRTOS starts its tick in this way.
@@ -46,7 +47,6 @@ constexpr Ticks kMostAtOnce = base::kTicksPerMillisecond / 2;
 // By so much of it time may go past the next timer; else a turn ends there, so that the guest sees each of
 // its ticks and can ask for the next before that has passed, too.
 constexpr Ticks kPastTimer = 8;
-constexpr Ticks kLeastCredit = 256;  // cycles; of turns that are shorter
 // A core may spin if so few last instructions of a turn have not led it as far on as a straight run of the
 // shortest (2 bytes) would have, nor further back than this, unless the loop that it is in waits for nothing.
 // They are few because a core may begin to spin within a turn of kCyclesPolling, which must not go unnoticed.
@@ -96,7 +96,7 @@ bool Scheduler::runnable(const xtensa::Core& core) {
 
 // How far time may go on for a turn of so many cycles (realtime).
 Ticks Scheduler::limit(Ticks from, Ticks cycles) const {
-  const Ticks turn = std::max(cycles, kLeastCredit) * clock_.ticks_per_cycle();
+  const Ticks turn = cycles * clock_.ticks_per_cycle();
   return std::min(from + most_in(turn), std::max(events_.next_deadline(), from + kPastTimer * turn));
 }
 

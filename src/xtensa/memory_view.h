@@ -86,8 +86,8 @@ class Environment {
 
   // The value of CCOUNT before the core's own offset: cycles of the CPU clock since some origin.
   virtual std::uint64_t cycles(const Core& core) = 0;
-  // CCOMPARE0..2, CCOUNT's offset changed: the environment re-arms its timer for the next match, and at the
-  // match calls Core::timer_match(n).
+  // CCOMPARE0..2, CCOUNT's offset changed: the environment re-arms its timer for the next match, which is 2^32
+  // cycles away if they are equal now, and at the match calls Core::timer_match(n).
   virtual void compare_changed(Core& core, unsigned n) = 0;
   // A break instruction, a breakpoint or ICOUNT (`debug_cause`: bits of DEBUGCAUSE) or a SIMCALL (0), before
   // it has any effect; pc is the instruction's. Returns false if the core is to take the exception. After

@@ -159,6 +159,8 @@ void Core::write_special(Sr sr, std::uint32_t value) {
       const unsigned n = static_cast<unsigned>(sr) - static_cast<unsigned>(Sr::CCOMPARE0);
       state_.ccompare[n] = value;
       state_.interrupt &= ~(1u << kTimerInterrupt[n]);
+      // In realtime CCOUNT may stand still from here to the guest's next look, which finds them equal.
+      if (value == read_special(Sr::CCOUNT)) timer_match(n);
       environment_.compare_changed(*this, n);
       return;
     }

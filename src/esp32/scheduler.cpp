@@ -17,8 +17,11 @@ namespace {
 // for a lock loses the same share of its time whatever the length.) Longer while one runs alone, bounded so
 // that the host's events are looked at often enough, and in realtime the guest's timers: these become due as
 // the host's time passes, not as instructions are executed.
-constexpr unsigned kDoublings = 3;
+constexpr unsigned kDoublings = 4;
 constexpr Ticks kCyclesBoth = 2'000, kLongestBoth = kCyclesBoth << kDoublings;
+// In warp nothing but instructions moves a turn's end: where the length of a loop that takes a lock and gives
+// it back divides the turns', it may end each of them with the lock, and the other core gets nowhere.
+constexpr Ticks kLongestBothInWarp = kLongestBoth / 2;
 constexpr Ticks kCyclesAlone = 20'000, kCyclesAloneInWarp = 100'000;
 // While one core spins, the other's turns are so short that the first sees what is written about as soon as
 // on the chip. Firmware relies on that: ESP-IDF's esp_dport_access_stall_other_cpu_end() sets a flag and its
@@ -124,8 +127,9 @@ Ticks Scheduler::turn_length(bool both) {
     const auto hurries = [](const Spin& spin) { return spin.awaits_memory() && spin.turns < kPatientTurns; };
     if (hurries(spins_[0]) || hurries(spins_[1])) short_turns_ = kShortTurnsAfterSpinning;
     if (short_turns_ != 0) quiet_turns_ = 0;
-    const Ticks most = late ? kCyclesBoth : kLongestBoth;
-    if (length != kLongestBoth) return std::min(length, most);
+    const Ticks longest = clock_.mode() == ClockMode::kWarp ? kLongestBothInWarp : kLongestBoth;
+    const Ticks most = late ? kCyclesBoth : longest;
+    if (length < longest) return std::min(length, most);
     if (short_turns_ == 0) return std::min(kCyclesBoth << std::min(quiet_turns_++, kDoublings), most);
     --short_turns_;
     return kCyclesPolling;

@@ -142,7 +142,7 @@ class Machine final : private xtensa::Environment {
   // The whole state: guest memory, what has changed of the flash, cores, devices, time. Not the ROM, the
   // flash image and the options, which a machine that loads it has to be created with again. Between rounds
   // only.
-  static constexpr std::uint32_t kStateVersion = 6;  // one more whenever anything's archive() changes
+  static constexpr std::uint32_t kStateVersion = 7;  // one more whenever anything's archive() changes
   std::vector<std::uint8_t> save();
   // Takes a state over. An error is the rest of a line ("is damaged: ..."); after one that says that the
   // state does not fit this machine is good for nothing but to be destroyed, after any other it is as it was.

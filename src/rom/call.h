@@ -77,12 +77,12 @@ class Call {
   // Register `n` of the callee's window.
   std::uint32_t reg(unsigned n) const {
     n += window_;
-    return n < 16 ? core_.state().ar[4 * core_.state().windowbase + n] : core_.window_relative(n);
+    return n < 16 ? core_.state().window()[n] : core_.window_relative(n);
   }
   void set_reg(unsigned n, std::uint32_t value) {
     n += window_;
     if (n < 16)
-      core_.state().ar[4 * core_.state().windowbase + n] = value;
+      core_.state().window()[n] = value;
     else
       core_.set_window_relative(n, value);
   }

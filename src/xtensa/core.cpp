@@ -15,11 +15,6 @@ namespace {
 constexpr std::array<std::uint32_t, 8> kInterruptVectors = {0,          0,          kVecLevel2, kVecLevel3,
                                                             kVecLevel4, kVecLevel5, kVecDebug,  kVecNmi};
 
-// Registers of the present window that lie behind the 64th, in the second place.
-constexpr unsigned wrapped_registers(std::uint32_t windowbase) {
-  return windowbase > 12 ? 4 * (windowbase - 12) : 0;
-}
-
 bool has_address(Cause cause) {
   switch (cause) {
     case Cause::kInstructionFetchError:
@@ -145,25 +140,27 @@ void Core::halt() {
 }
 
 std::uint32_t Core::a(unsigned n) const {
-  return state_.ar[4 * state_.windowbase + n];
+  return state_.ar[4 * place_of_window(state_.windowbase, state_.row) + n];
 }
 void Core::set_a(unsigned n, std::uint32_t value) {
-  state_.ar[4 * state_.windowbase + n] = value;
+  state_.window()[n] = value;
 }
 
 std::uint32_t Core::physical(unsigned n) const {
-  return state_.ar[n < wrapped_registers(state_.windowbase) ? 64 + n : n];
+  return state_.ar[4 * place_of_window(n / 4, state_.row) + n % 4];
 }
 void Core::set_physical(unsigned n, std::uint32_t value) {
-  state_.ar[n < wrapped_registers(state_.windowbase) ? 64 + n : n] = value;
+  state_.window(n / 4)[n % 4] = value;
 }
 
 void Core::rotate_to(std::uint32_t windowbase) {
-  windowbase &= 15;
-  auto& ar = state_.ar;
-  // Four registers at a time: copies of a fixed size are no calls.
-  for (unsigned n = 0; n < wrapped_registers(state_.windowbase); n += 4) std::copy_n(&ar[64 + n], 4, &ar[n]);
-  for (unsigned n = 0; n < wrapped_registers(windowbase); n += 4) std::copy_n(&ar[n], 4, &ar[64 + n]);
+  windowbase %= kWindows;
+  if (!is_in_one_piece(windowbase, state_.row)) {
+    constexpr std::size_t kBehind = 4 * kWindows;
+    const std::size_t from = state_.row == 0 ? 0 : kBehind;
+    std::copy_n(&state_.ar[from], 4 * kMovingWindows, &state_.ar[kBehind - from]);
+    state_.row = kMovingWindows - state_.row;
+  }
   state_.windowbase = windowbase;
 }
 
@@ -367,7 +364,9 @@ void Core::invalidate_all_code() {
 void Core::archive(base::Archive& ar) {
   State& s = state_;
   ar.section("core");
-  ar(s.ar, s.pc, s.windowbase, s.windowstart, s.ps, s.lbeg, s.lend, s.lcount, s.sar, s.br, s.scompare1,
+  std::array<std::uint32_t, 64> registers{};
+  for (unsigned n = 0; n < registers.size(); ++n) registers[n] = physical(n);
+  ar(registers, s.pc, s.windowbase, s.windowstart, s.ps, s.lbeg, s.lend, s.lcount, s.sar, s.br, s.scompare1,
      s.acclo, s.acchi, s.m, s.fr, s.fcr, s.fsr, s.threadptr, s.f64r_lo, s.f64r_hi, s.f64s, s.expstate, s.epc,
      s.eps, s.excsave, s.depc, s.exccause, s.excvaddr, s.vecbase, s.cpenable, s.interrupt, s.intenable,
      s.ccount_offset, s.ccompare, s.icount, s.icountlevel, s.debugcause, s.ddr, s.memctl, s.atomctl,
@@ -377,7 +376,8 @@ void Core::archive(base::Archive& ar) {
   if (!ar.is_saving()) {
     end_ = executed;
     left_ = 0;
-    s.windowbase &= 15;
+    for (unsigned n = 0; n < registers.size(); ++n) set_physical(n, registers[n]);
+    rotate_to(s.windowbase);
     invalidate_all_code();
   }
 }

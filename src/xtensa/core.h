@@ -16,16 +16,16 @@
 #include "xtensa/jit/registers.h"
 #include "xtensa/memory_view.h"
 #include "xtensa/registers.h"
+#include "xtensa/window_row.h"
 
 namespace espalier::xtensa {
 
 // The architectural state; a plain struct so that an engine can address every field from generated code.
 struct State {
-  // The 64 physical registers, and behind them a second place for the first 12: a window that wraps
-  // (WINDOWBASE 13 to 15) keeps its wrapped registers there, so `ar + 4 * WINDOWBASE` always has 16 registers
-  // in a row. Core::rotate_to() keeps the two in step; use Core::a() and Core::physical() from outside an
-  // engine.
-  std::array<std::uint32_t, 64 + 12> ar{};
+  // The 64 physical registers, as window_row.h says; use Core::a() and Core::physical() from outside an
+  // engine. Who changes WINDOWBASE does so by Core::rotate_to().
+  std::array<std::uint32_t, 4 * kWindowPlaces> ar{};
+  std::uint32_t row = 0;  // the place of the first of the windows in a row
   std::uint32_t pc = kResetVector;
   std::uint32_t windowbase = 0;   // 0..15
   std::uint32_t windowstart = 1;  // 16 bits
@@ -49,6 +49,10 @@ struct State {
   std::array<std::uint32_t, 2> ibreaka{}, dbreaka{}, dbreakc{};
   std::array<std::uint32_t, 4> misc{};
   std::array<std::uint8_t, 8> instruction_region{}, data_region{};  // attributes of the eight 512 MiB regions
+
+  // The four registers of a window (mod 16), and the 16 of the present one.
+  std::uint32_t* window(std::uint32_t number) { return &ar[4 * place_of_window(number, row)]; }
+  std::uint32_t* window() { return window(windowbase); }
 };
 
 // Why Core::run() returned.

@@ -232,7 +232,7 @@ dispatch:
   }
   if (core.waiting_) return Stop::kWaiti;
   if (left <= 0) return Stop::kBudget;
-  ar = s->ar.data() + 4 * s->windowbase;
+  ar = s->window();
   panes = free_panes(*s);
   counting = s->icountlevel > core.current_interrupt_level();
   // Blocks of the cache hold no checks for privilege: the ESP32 has one ring.

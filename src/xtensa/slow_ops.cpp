@@ -16,7 +16,7 @@ constexpr std::uint32_t kRegionMask = 0xe0000000;
 auto Core::Interpreter::slow(Op op, const Uop& uop) -> Outcome {
   Core& core = core_;
   State& state = core.state_;
-  std::uint32_t* const ar = state.ar.data() + 4 * state.windowbase;
+  std::uint32_t* const ar = state.window();
   const auto exception = [&core](Cause cause) {
     core.raise(cause);
     return Outcome::kMoved;
@@ -133,7 +133,7 @@ auto Core::Interpreter::slow(Op op, const Uop& uop) -> Outcome {
 auto Core::Interpreter::perform(const Instruction& in, const AccessShape& shape) -> Outcome {
   Core& core = core_;
   State& state = core.state_;
-  std::uint32_t* const ar = state.ar.data() + 4 * state.windowbase;
+  std::uint32_t* const ar = state.window();
   if (shape.size == 0 || in.op == Op::S32C1I || is_mac16(in.op)) {
     const auto immediate = static_cast<std::uint32_t>(in.imm) | static_cast<std::uint32_t>(in.imm2) << 16;
     return slow(in.op, Uop{nullptr, in.r, in.s, in.t, 0, immediate});
@@ -166,7 +166,7 @@ auto Core::Interpreter::perform(const Instruction& in, const AccessShape& shape)
 // is no translation and nothing to invalidate; a probe always hits.
 auto Core::Interpreter::region_protection(Op op, const Uop& uop) -> Outcome {
   State& state = core_.state_;
-  std::uint32_t* const ar = state.ar.data() + 4 * state.windowbase;
+  std::uint32_t* const ar = state.window();
   const std::uint32_t address = ar[uop.s];
   const unsigned region = address >> kRegionShift;
   switch (op) {
@@ -198,7 +198,7 @@ auto Core::Interpreter::region_protection(Op op, const Uop& uop) -> Outcome {
 auto Core::Interpreter::conditional_store(const Uop& uop) -> Outcome {
   Core& core = core_;
   State& state = core.state_;
-  std::uint32_t* const ar = state.ar.data() + 4 * state.windowbase;
+  std::uint32_t* const ar = state.window();
   const std::uint32_t address = ar[uop.s] + uop.imm;
   const auto fault = [&](Cause cause) {
     core.raise(cause, address);

@@ -140,9 +140,10 @@ TEST_F(LeafTest, AnExceptionInTheMiddleOfIt) {
   EXPECT_EQ(machine_.state().excvaddr, 0x10u);
 }
 
-// Its higher registers are nowhere where the caller's window wraps: there it is called. They were taken for
-// the words behind the registers, BR among them.
-TEST_F(LeafTest, TheCallersWindowWraps) {
+// Its higher registers are not behind the caller's where its window would not be in one piece: there it is
+// called. They were taken for what lies behind all registers, BR among it.
+TEST_F(LeafTest, WhereItsWindowIsNotInOnePiece) {
+  constexpr std::uint32_t kRounds = 10, kTable = testing::kData + 0x400;
   const testing::Program program = start(R"(
       .align 4
     address: .word 0x40080010
@@ -156,13 +157,35 @@ TEST_F(LeafTest, TheCallersWindowWraps) {
       retw
   )");
   ASSERT_EQ(program.at("function"), 0x40080010u);
-  machine_.state().windowbase = 15;
-  machine_.state().windowstart = 1u << 15;
-  machine_.state().br = 0x4c78;
-  machine_.state().pc = program.at("begin");
-  machine_.core().run(3);
-  EXPECT_EQ(machine_.state().pc, program.at("function"));
-  EXPECT_EQ(machine_.state().br, 0x4cf8u);
+  Core& core = machine_.core();
+  State& state = machine_.state();
+  for (std::uint32_t window = 0; window < kWindows; ++window)
+    for (const std::uint32_t from : {5u, 13u}) {  // each is in one piece in one row only
+      core.rotate_to(from);
+      core.rotate_to(window);
+      state.windowstart = 1u << window;
+      state.br = 0x4c78;
+      state.sar = 9;
+      state.scompare1 = 77;
+      for (unsigned n = 0; n < 64; ++n) core.set_physical(n, 1000 + n);
+      const unsigned table = (4 * window + 24) % 64;  // the callee's a12
+      core.set_physical(table, kTable);
+      machine_.write32(kTable + 4 * kRounds, window + 1);
+      state.pc = program.at("begin");
+      core.run(7 * kRounds);
+      EXPECT_EQ(state.pc, program.at("begin"));
+      EXPECT_EQ(core.physical(table), kTable + 4 * kRounds) << window;
+      EXPECT_EQ(state.m[3], window + 1);
+      EXPECT_EQ(state.br, 0x4cf8u);
+      EXPECT_EQ(state.sar, 9u);
+      EXPECT_EQ(state.scompare1, 77u);
+      for (unsigned n = 0; n < 64; ++n) {
+        if (n == table || (n + 64 - 4 * window) % 64 == 10 || (n + 64 - 4 * window) % 64 == 12 ||
+            (n + 64 - 4 * window) % 64 == 13)
+          continue;  // and what the call and ENTRY write
+        ASSERT_EQ(core.physical(n), 1000 + n) << window;
+      }
+    }
 }
 
 // RETW then finds no frame below.

@@ -2,9 +2,12 @@
 // register reaches both.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+
+#include "xtensa/window_row.h"
 
 namespace espalier::xtensa::jit {
 
@@ -26,8 +29,8 @@ struct ReturnLink {
   const void* host = nullptr;
 };
 
-// Whether to move by so many windows changes where registers are: rotating them then is more than an
-// addition. As far apart as links.
+// Whether to move by so many windows leads to one that is not in one piece, so that others have to change
+// sides first (window_row.h). As far apart as links.
 struct alignas(16) WindowEdges {
   std::array<std::uint8_t, 4> up{}, down{};
 };
@@ -54,15 +57,21 @@ inline constexpr unsigned kFoundBits = 12;
 inline constexpr std::uint64_t kFoundMark = std::uint64_t{1} << 63;
 inline constexpr std::uint64_t kFoundHash = 0x9e3779b97f4a7c15;  // times the key; its first kFoundBits count
 
-inline constexpr unsigned kWindows = 16;
+constexpr WindowEdges edges_at(std::uint32_t place, std::uint32_t row) {
+  WindowEdges edges;
+  for (std::uint32_t n = 1; n <= 3; ++n) {
+    edges.up[n] = place + n > row + kLastWhole;
+    edges.down[n] = place < row + n;
+  }
+  return edges;
+}
+// Only the places of these are the present window's with either row.
+inline constexpr std::uint32_t kFirstShared = kMovingWindows, kLastShared = kLastWhole;
 
-constexpr std::array<WindowEdges, kWindows> window_edges() {
-  std::array<WindowEdges, kWindows> edges{};
-  for (unsigned window = 0; window < kWindows; ++window)
-    for (unsigned n = 1; n <= 3; ++n) {
-      edges[window].up[n] = window + n > kWindows - 4;
-      edges[window].down[n] = window > kWindows - 4 || window < n;
-    }
+constexpr std::array<WindowEdges, kWindowPlaces> window_edges() {
+  std::array<WindowEdges, kWindowPlaces> edges{};
+  for (std::uint32_t place = 0; place < kWindowPlaces; ++place)
+    edges[place] = edges_at(place, place <= kLastShared ? 0 : kMovingWindows);
   return edges;
 }
 
@@ -92,27 +101,33 @@ struct JitRegisters {
   bool traces_returns = false;  // somebody wants to know of RFE and RFI
   std::uint8_t fp_ready = 0;    // coprocessor 0 is enabled and the host's FP environment is the guest's
   WindowHandlers handlers;      // unknown while somebody traces windows: the handlers run then
-  // By window, as far apart as windows are in State::ar; three more on both sides for what wraps. Those tell
-  // of `started` what the ones that they stand for do, where that is seen: the upper ones from window 13 on,
-  // the lower ones up to window 2.
-  static constexpr unsigned kBeyond = 3;
-  std::array<ReturnLink, kBeyond + kWindows + kBeyond> links{};
-  std::array<WindowEdges, kWindows> edges = window_edges();
+  // By the places of windows, and as far apart as those are in State::ar. The `started` of the row's last
+  // three are seen in the three before the row, too.
+  static constexpr std::uint32_t kBefore = 3;
+  std::array<ReturnLink, kBefore + kWindowPlaces> links{};
+  std::array<WindowEdges, kWindowPlaces> edges = window_edges();
+  std::uint32_t row = 0;  // which links and edges are for: State's, while translated code runs
 
-  ReturnLink& link_of(std::uint32_t number) { return links[kBeyond + number % kWindows]; }
+  ReturnLink& link_at(std::uint32_t place) { return links[kBefore + place]; }
+  ReturnLink& link_of(std::uint32_t number) { return link_at(place_of_window(number, row)); }
   bool started(std::uint32_t number) { return link_of(number).started != 0; }
   void set_started(std::uint32_t number, bool started) {
-    number %= kWindows;
-    const std::uint32_t value = started ? 1 : 0;
-    links[kBeyond + number].started = value;
-    if (number < kBeyond) links[kBeyond + kWindows + number].started = value;
-    if (number >= kWindows - kBeyond) links[number - (kWindows - kBeyond)].started = value;
+    const std::uint32_t place = place_of_window(number, row), value = started ? 1 : 0;
+    link_at(place).started = value;
+    if (place > row + kLastWhole) link_at(place - kWindows).started = value;
   }
-  void repeat_beyond() {
-    for (unsigned n = 0; n < kBeyond; ++n) {
-      links[n].started = links[kWindows + n].started;
-      links[kBeyond + kWindows + n].started = links[kBeyond + n].started;
-    }
+  void repeat_before() {
+    for (std::uint32_t n = kLastWhole + 1; n < kWindows; ++n)
+      link_at(row + n - kWindows).started = link_at(row + n).started;
+  }
+  // As Core::rotate_to() does it with the registers.
+  void change_sides() {
+    const std::uint32_t from = row == 0 ? 0 : kWindows;
+    std::copy_n(&link_at(from), kMovingWindows, &link_at(kWindows - from));
+    row = kMovingWindows - row;
+    repeat_before();
+    for (std::uint32_t place = kFirstShared; place <= kLastShared; ++place)
+      edges[place] = edges_at(place, row);
   }
 };
 

@@ -23,7 +23,7 @@ const void* Translator::find_landing(std::uint32_t a0) {
 // As the interpreter's RETW does it.
 void Translator::return_from_call() {
   State& state = core_.state_;
-  const std::uint32_t a0 = state.ar[4 * state.windowbase];
+  const std::uint32_t a0 = state.window()[0];
   const std::uint32_t n = a0 >> 30;
   // Bits 2, 1, 0: whether the windows 1, 2, 3 below the present one hold a frame.
   const std::uint32_t below = (state.windowstart | state.windowstart << 16) >> (state.windowbase + 13) & 7;

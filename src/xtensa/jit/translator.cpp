@@ -115,7 +115,8 @@ bool Translator::enter(bool make) {
 void Translator::load_windows() {
   State& state = core_.state_;
   if (traces_windows()) registers_.handlers = {};
-  registers_.window = &state.ar[4 * state.windowbase];
+  registers_.window = state.window();
+  if (registers_.row != state.row) registers_.change_sides();
   if (state.windowstart != windowstart_) {
     for (std::uint32_t changed = (state.windowstart ^ windowstart_) & 0xffff; changed != 0;
          changed &= changed - 1) {
@@ -124,7 +125,7 @@ void Translator::load_windows() {
     }
     windowstart_ = state.windowstart;
   }
-  registers_.repeat_beyond();
+  registers_.repeat_before();
 }
 
 void Translator::sync(std::uint32_t pc, std::uint32_t unexecuted) {
@@ -132,9 +133,11 @@ void Translator::sync(std::uint32_t pc, std::uint32_t unexecuted) {
   state.pc = pc;
   state.windowbase = present_window();
   std::uint32_t started = 0;
-#pragma GCC unroll 16  // a slow path's and a resume()'s most costly part otherwise
-  for (std::uint32_t window = 0; window < kWindows; ++window)
-    started |= registers_.link_of(window).started << window;
+  const ReturnLink* const moving = &registers_.link_of(0);
+  const ReturnLink* const others = &registers_.link_of(kMovingWindows);
+#pragma GCC unroll 8  // a slow path's and a resume()'s most costly part otherwise
+  for (std::uint32_t n = 0; n < kMovingWindows; ++n)
+    started |= moving[n].started << n | others[n].started << (n + kMovingWindows);
   state.windowstart = windowstart_ = started;
   core_.left_ = registers_.left + unexecuted;
 }

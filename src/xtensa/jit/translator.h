@@ -152,7 +152,7 @@ class Translator {
   const void* way_on();
   // The number of the window that translated code is in.
   std::uint32_t present_window() const {
-    return static_cast<std::uint32_t>(registers_.window - core_.state_.ar.data()) / 4;
+    return static_cast<std::uint32_t>(registers_.window - core_.state_.ar.data()) / 4 % kWindows;
   }
   bool has_frame_below(std::uint32_t windows);
   bool traces_windows() const;

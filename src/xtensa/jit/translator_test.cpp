@@ -307,9 +307,9 @@ TEST_F(Translated, WindowsAreLookedAtAsTheLatestPsSays) {
   for (const auto& test : cases) {
     start("wsr.ps a3\naddi a8, a8, 1\nend: j end\n");
     machine_.core().invalidate_all_code();
-    machine_.state().windowbase = 0;
+    machine_.core().rotate_to(0);
     machine_.state().windowstart = 0x15;
-    for (unsigned n = 4; n < 64; ++n) machine_.state().ar[n] = kStack;
+    for (unsigned n = 4; n < 64; ++n) machine_.core().set_physical(n, kStack);
     machine_.write32(kStack - 12, kStack);
     machine_.state().ps = test.before | kPsUm;
     machine_.core().set_a(3, test.after | kPsUm);
@@ -571,7 +571,7 @@ TEST_F(GoesOn, BehindALendThatStaysWhatItIs) {
   expect_no_way_out();
 }
 
-// All 16 windows, so that registers wrap on the way.
+// All 16 windows, so that some change sides on the way.
 TEST_F(GoesOn, WhereWindowsRotate) {
   const testing::Program program = start(R"(
     again: rotw 3
@@ -582,7 +582,7 @@ TEST_F(GoesOn, WhereWindowsRotate) {
       j again
   )");
   machine_.state().ps = kPsUm;
-  for (unsigned n = 0; n < 64; ++n) machine_.state().ar[n] = 0;
+  machine_.state().ar.fill(0);
   expect_no_way_out();
   ASSERT_TRUE(machine_.run_to(program.base));
   const std::uint32_t rounds = (machine_.core().instructions() - 1) / 6;

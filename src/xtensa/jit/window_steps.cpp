@@ -14,13 +14,6 @@ namespace {
 constexpr unsigned kPageBits = 12;
 constexpr std::uint32_t kPane = 16;  // bytes of the four registers by which windows move
 
-// The four registers of window `number` while `windowbase` is the present one: those of a window that wraps
-// are in their second place.
-std::uint32_t* pane(State& state, std::uint32_t windowbase, std::uint32_t number) {
-  number &= 15;
-  return &state.ar[4 * (number + 12 < windowbase ? number + 16 : number)];
-}
-
 // A call has just written PS's third byte: a load of all of it would have to wait for that store. OWB is all
 // that the second one holds.
 void set_owb(State& state, std::uint32_t windowbase) {
@@ -88,9 +81,9 @@ bool Translator::spill_window(std::uint32_t pc) {
   if (registers_.left < cost || !takes_window_step(overflow_handler(windows))) return false;
 
   const std::uint32_t frame = present + above;
-  std::uint32_t* const own = pane(state, present, frame);
+  std::uint32_t* const own = state.window(frame);
   std::uint8_t* const memory = core_.memory_.base;
-  const std::uint32_t save = pane(state, present, frame + windows)[1] - kPane;
+  const std::uint32_t save = state.window(frame + windows)[1] - kPane;
   if (!are_plain(save, kPane, kPageStore32)) return false;
   if (windows == 1) {
     std::memcpy(memory + save, own, kPane);
@@ -105,7 +98,7 @@ bool Translator::spill_window(std::uint32_t pc) {
     if (!are_plain(rest, kPane * (windows - 1), kPageStore32)) return false;
     std::memcpy(memory + save + 4, own + 1, kPane - 4);
     for (unsigned n = 1; n < windows; ++n)
-      std::memcpy(memory + rest + kPane * (n - 1), pane(state, present, frame + n), kPane);
+      std::memcpy(memory + rest + kPane * (n - 1), state.window(frame + n), kPane);
     own[0] = stack;
   }
   registers_.set_started(frame, false);
@@ -140,9 +133,9 @@ bool Translator::reload_window(std::uint32_t pc) {
     const std::uint32_t rest = load_word(memory + link) - kPane * windows;
     if (!are_plain(rest, kPane * (windows - 1), kPageLoad32)) return false;
     for (unsigned n = 1; n < windows; ++n)
-      std::memcpy(pane(state, present, frame + n), memory + rest + kPane * (n - 1), kPane);
+      std::memcpy(state.window(frame + n), memory + rest + kPane * (n - 1), kPane);
   }
-  std::memcpy(pane(state, present, frame), own, kPane);
+  std::memcpy(state.window(frame), own, kPane);
   registers_.set_started(frame, true);
   registers_.left -= cost;
   state.epc[1] = pc;

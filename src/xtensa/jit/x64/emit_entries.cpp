@@ -168,17 +168,17 @@ void Emitter::emit_entry_step() {
     enter_from_anywhere();
   }
   if (n != 0) {
-    const Label wraps = as_.newLabel(), rotated = as_.newLabel();
+    const Label unusual = as_.newLabel(), rotated = as_.newLabel();
     as_.bind(opens);
     as_.cmp(edge(offsetof(WindowEdges, up) + n), 0);
-    as_.jne(wraps);
+    as_.jne(unusual);
     as_.mov(x86::ecx, x86::dword_ptr(x86::rbx, 4 * in.s));
     as_.add(x86::rbx, 16 * n);
     as_.bind(rotated);
     as_.sub(x86::ecx, in.imm);
     as_.mov(x86::dword_ptr(x86::rbx, 4 * in.s), x86::ecx);
     cold([=, this] {
-      as_.bind(wraps);
+      as_.bind(unusual);
       as_.mov(x86::ecx, x86::dword_ptr(x86::rbx, 4 * in.s));
       emit_rotate(static_cast<int>(n));
       as_.jmp(rotated);

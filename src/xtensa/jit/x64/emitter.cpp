@@ -49,7 +49,7 @@ void Emitter::allocate() {
   std::size_t used = 0, fp_used = 0;
   for (const unsigned reg : order) {
     if (region_.weights[reg] < 2) continue;
-    // Not those of windows above: entries and exits would touch them where the windows may wrap.
+    // Not those of windows above: entries and exits would touch them where they may not be in one piece.
     if (reg >= 16 && reg < kArs) continue;
     if (reg >= kFirstFr) {
       if (fp_used < kFpRegisters) host_[reg] = static_cast<std::uint8_t>(kFirstXmm + fp_used++);
@@ -97,7 +97,7 @@ x86::Mem Emitter::jit_quad(std::size_t offset) const {
 
 x86::Mem Emitter::link(int n, std::size_t offset, unsigned size) const {
   const int at = static_cast<int>(offsetof(JitRegisters, links) + offset) +
-                 (static_cast<int>(JitRegisters::kBeyond) + n) * static_cast<int>(sizeof(ReturnLink));
+                 (static_cast<int>(JitRegisters::kBefore) + n) * static_cast<int>(sizeof(ReturnLink));
   return x86::Mem(x86::rbx, layout_.jit + at, size);
 }
 x86::Mem Emitter::edge(std::size_t offset) const {

@@ -18,7 +18,8 @@ constexpr unsigned kWindowsOfFrame = 2;
 
 // Free for these thunks: registers of the guest are in memory. rcx and edx are to be kept.
 constexpr x86::Gp kPresent = x86::esi, kFrame = x86::edi;  // numbers of windows
-constexpr x86::Gp kOwn = x86::r9, kSecond = x86::r10;      // the frame's registers: host addresses
+// How far the frame's registers are from rbp, and its links from the first place's.
+constexpr x86::Gp kOwn = x86::r9, kSecond = x86::r10;
 constexpr x86::Gp kSave = x86::r11, kRest = x86::r8, kLink = x86::r15;  // guest addresses
 constexpr x86::Gp kAttributes = x86::r12;
 
@@ -40,32 +41,30 @@ class WindowStep {
     as_.bind(found);
     as_.and_(kFrame, kWindows - 1);
     window_behind(1, kSecond);
-    as_.cmp(started(x86::rax), 0);
+    as_.cmp(started(kSecond), 0);
     as_.jne(otherwise_);
     window_behind(2, kRest);
-    as_.cmp(started(x86::rax), 0);
+    as_.cmp(started(kRest), 0);
     as_.je(otherwise_);
 
-    place_of(kRest, x86::rax);
-    as_.mov(kSave.r32(), x86::dword_ptr(x86::rax, 4));
+    as_.mov(kSave.r32(), registers_at(kRest, 4));
     as_.sub(kSave.r32(), kPane);
     check_plain(kSave, kPageStore32);
-    place_of(kFrame.r64(), kOwn);
-    as_.mov(kLink.r32(), x86::dword_ptr(kOwn, 4));
+    place_of(kFrame, kOwn);
+    as_.mov(kLink.r32(), registers_at(kOwn, 4));
     as_.sub(kLink.r32(), kPane);
     check_plain(kLink, kPageLoad32);
     // In the handler's order, as the words may be the same.
-    as_.mov(x86::eax, x86::dword_ptr(kOwn));
+    as_.mov(x86::eax, registers_at(kOwn));
     as_.mov(guest(kSave), x86::eax);
     as_.mov(kLink.r32(), guest(kLink, 4));
     as_.lea(kRest.r32(), x86::ptr(kLink, -kPane * static_cast<int>(kWindowsOfFrame)));
     check_plain(kRest, kPageStore32);
-    place_of(kSecond, kSecond);
-    as_.movups(x86::xmm0, x86::ptr(kOwn));
-    as_.movups(x86::xmm1, x86::ptr(kSecond));
+    as_.movups(x86::xmm0, registers_at(kOwn, 0, kPane));
+    as_.movups(x86::xmm1, registers_at(kSecond, 0, kPane));
     as_.movups(guest(kSave, 0, kPane), x86::xmm0);
     as_.movups(guest(kRest, 0, kPane), x86::xmm1);
-    as_.mov(x86::dword_ptr(kOwn), kLink.r32());
+    as_.mov(registers_at(kOwn), kLink.r32());
     finish(cost, 0);
   }
 
@@ -91,13 +90,12 @@ class WindowStep {
     as_.mov(kRest.r32(), guest(kLink, 4));
     as_.sub(kRest.r32(), kPane * kWindowsOfFrame);
     check_plain(kRest, kPageLoad32);
-    place_of(kFrame.r64(), kOwn);
+    place_of(kFrame, kOwn);
     window_behind(1, kSecond);
-    place_of(kSecond, kSecond);
     as_.movups(x86::xmm0, guest(kSave, 0, kPane));
     as_.movups(x86::xmm1, guest(kRest, 0, kPane));
-    as_.movups(x86::ptr(kOwn), x86::xmm0);
-    as_.movups(x86::ptr(kSecond), x86::xmm1);
+    as_.movups(registers_at(kOwn, 0, kPane), x86::xmm0);
+    as_.movups(registers_at(kSecond, 0, kPane), x86::xmm1);
     finish(cost, 1);
   }
 
@@ -118,6 +116,7 @@ class WindowStep {
     as_.mov(kPresent, x86::ebx);
     as_.sub(kPresent, x86::ebp);
     as_.shr(kPresent, std::countr_zero(unsigned{kPane}));
+    as_.and_(kPresent, kWindows - 1);
     as_.mov(kAttributes, jit(offsetof(JitRegisters, attributes), 8));
   }
 
@@ -131,40 +130,32 @@ class WindowStep {
     as_.jz(otherwise_);
   }
 
-  // number = that of the window `n` behind the frame's; rax: the same as a distance of links.
-  void window_behind(int n, x86::Gp number) {
-    as_.lea(number.r32(), x86::ptr(kFrame.r64(), n));
-    as_.and_(number.r32(), kWindows - 1);
-    as_.mov(x86::eax, number.r32());
-    as_.shl(x86::eax, std::countr_zero(sizeof(ReturnLink)));
+  // As kOwn, of the window `n` behind the frame's.
+  void window_behind(int n, x86::Gp to) {
+    as_.lea(x86::eax, x86::ptr(kFrame.r64(), n));
+    as_.and_(x86::eax, kWindows - 1);
+    place_of(x86::eax, to);
   }
 
-  // to = where the four registers of window `number` are: those of one that wraps are in their second place.
-  // Changes rax.
+  // The same of window `number`: kPane times place_of_window().
   void place_of(x86::Gp number, x86::Gp to) {
-    as_.lea(x86::eax, x86::ptr(number, kWindows - 4));
-    as_.cmp(x86::eax, kPresent);
-    as_.lea(x86::eax, x86::ptr(number, kWindows));
-    as_.cmovae(x86::eax, number.r32());
-    as_.shl(x86::eax, std::countr_zero(unsigned{kPane}));
-    as_.lea(to, x86::ptr(x86::rbp, x86::rax));
+    as_.lea(to.r32(), x86::ptr(number.r64(), kWindows));
+    as_.cmp(number, state(offsetof(State, row)));
+    as_.cmovae(to.r32(), number);
+    as_.shl(to.r32(), std::countr_zero(unsigned{kPane}));
   }
 
   // As JitRegisters::set_started(), and what else the handler leaves.
   void finish(int cost, std::uint32_t value) {
-    constexpr int kBeyond = JitRegisters::kBeyond, kAll = kWindows;
-    const Label not_first = as_.newLabel(), not_last = as_.newLabel();
-    as_.mov(x86::eax, kFrame);
-    as_.shl(x86::eax, std::countr_zero(sizeof(ReturnLink)));
-    as_.mov(started(x86::rax), value);
-    as_.cmp(kFrame, kBeyond);
-    as_.jae(not_first);
-    as_.mov(started(x86::rax, kAll), value);
-    as_.bind(not_first);
-    as_.cmp(kFrame, kAll - kBeyond);
-    as_.jb(not_last);
-    as_.mov(started(x86::rax, -kAll), value);
-    as_.bind(not_last);
+    const Label alone = as_.newLabel();
+    as_.mov(started(kOwn), value);
+    as_.mov(x86::eax, state(offsetof(State, row)));
+    as_.add(x86::eax, kLastWhole);
+    as_.shl(x86::eax, std::countr_zero(unsigned{kPane}));
+    as_.cmp(kOwn.r32(), x86::eax);
+    as_.jbe(alone);
+    as_.mov(started(kOwn, -static_cast<int>(kWindows)), value);
+    as_.bind(alone);
 
     as_.sub(x86::r14, cost);
     as_.mov(state(offsetof(State, epc) + sizeof(State::epc[0])), x86::edx);
@@ -192,16 +183,20 @@ class WindowStep {
   static x86::Mem guest(x86::Gp address, int offset = 0, unsigned size = 4) {
     return x86::Mem(x86::r13, address, 0, offset, size);
   }
-  // The start of the window whose distance `at` holds, or of one `windows` behind it.
+  // Of the window whose distance `at` is.
+  static x86::Mem registers_at(x86::Gp at, int offset = 0, unsigned size = 4) {
+    return x86::Mem(x86::rbp, at, 0, offset, size);
+  }
+  // Its start, or that of the place `windows` behind it.
   x86::Mem started(x86::Gp at, int windows = 0) const {
-    const int index = static_cast<int>(JitRegisters::kBeyond) + windows;
+    const int index = static_cast<int>(JitRegisters::kBefore) + windows;
     return x86::Mem(x86::rbp, at, 0,
                     layout_.jit +
                         static_cast<int>(offsetof(JitRegisters, links) + offsetof(ReturnLink, started)) +
                         index * static_cast<int>(sizeof(ReturnLink)),
                     4);
   }
-  // The same for the window `n` above the present one, at most kBeyond.
+  // The same for the window `n` above the present one, at most 3.
   x86::Mem started_beside(int n) const {
     x86::Mem at = started(x86::rax, n);
     at.setBase(x86::rbx);

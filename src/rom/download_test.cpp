@@ -385,6 +385,25 @@ TEST_F(Download, WritesCompressedFlash) {
   EXPECT_EQ(machine_.registers[RTC_CNTL_OPTIONS0_REG] & kSystemReset, kSystemReset);
 }
 
+// TX_DONE was cleared first and then waited for to read as clear. Where the last character's end came
+// between, as on a busy host, that never did: a chip that was told to reset stood still, one connection of
+// nine.
+TEST_F(Download, WaitsForTheEndOfTheLastCharacterHoweverLateItLooks) {
+  constexpr std::uint32_t UART_INT_RAW_REG = 0x3ff40004, UART_STATUS_REG = 0x3ff4001c;
+  constexpr std::uint32_t kTxDone = 1u << 14;
+  // What TXFIFO_CNT and ST_UTX_OUT show at one look after another.
+  std::vector<std::uint32_t> shows = {2u << 16 | 1u << 24, 1u << 16 | 9u << 24, 3u << 24, 11u << 24, 0};
+  std::size_t looks = 0;
+  machine_.on_read = [&](std::uint32_t address, std::uint32_t& value) {
+    if (address == UART_INT_RAW_REG) value = kTxDone;
+    if (address == UART_STATUS_REG) value = shows[std::min(looks++, shows.size() - 1)];
+    return address == UART_INT_RAW_REG || address == UART_STATUS_REG;
+  };
+  machine_.call_limit = 10'000;
+  machine_.call("uart_tx_wait_idle", {0});
+  EXPECT_EQ(looks, shows.size());
+}
+
 TEST_F(Download, Refusals) {
   connect();
   attach_flash();

@@ -4,7 +4,6 @@
 /* UART0 is at 0x3FF40000, UART1 at 0x3FF50000; the ROM reaches a UART's registers by this rule alone. */
 #define UART_BASE(uart) (0x3ff40000u + ((uint32_t)(uart) << 16))
 #define UART_FIFO(uart) REG(UART_BASE(uart) + 0x00)
-#define UART_INT_RAW(uart) REG(UART_BASE(uart) + 0x04)
 #define UART_INT_ST(uart) REG(UART_BASE(uart) + 0x08)
 #define UART_INT_ENA(uart) REG(UART_BASE(uart) + 0x0c)
 #define UART_INT_CLR(uart) REG(UART_BASE(uart) + 0x10)
@@ -18,9 +17,9 @@
 #define UART_RXD_CNT(uart) REG(UART_BASE(uart) + 0x30)
 
 #define UART_RXFIFO_FULL_INT BIT(0)
-#define UART_TX_DONE_INT BIT(14)
 #define UART_RXFIFO_CNT 0xff
 #define UART_TXFIFO_CNT (0xffu << 16)
+#define UART_ST_UTX_OUT (0xfu << 24) /* 0: the transmitter is idle */
 #define UART_TXFIFO_FULL BIT(23) /* TXFIFO_CNT has reached 128 */
 #define UART_TICK_REF_ALWAYS_ON BIT(27)
 #define UART_ERR_WR_MASK BIT(26)
@@ -144,11 +143,9 @@ void uart_tx_flush(uint8_t uart) {
   }
 }
 
-/* As on the chip, this clears TX_DONE first and then waits until it reads as clear. */
+/* Not by TX_DONE, which may be raised and read as soon as the FIFO is seen to be empty, or long after that. */
 void uart_tx_wait_idle(uint8_t uart) {
-  UART_INT_CLR(uart) |= UART_TX_DONE_INT;
-  uart_tx_flush(uart);
-  while (UART_INT_RAW(uart) & UART_TX_DONE_INT) {
+  while (UART_STATUS(uart) & (UART_TXFIFO_CNT | UART_ST_UTX_OUT)) {
   }
 }
 

@@ -74,4 +74,20 @@ inline bool start_at(Machine& machine, unsigned cpu, std::string_view program, s
   return machine.debug().write(0, at, code) == code.size();
 }
 
+// Starts the APP CPU at `app`. a2 is 0; changes a3 and a4.
+inline constexpr std::string_view kStartsAppCpu = R"(
+         j start_app
+         .align 4
+dport:   .word 0x3ff00000
+app_at:  .word app
+start_app:
+         l32r a3, dport
+         l32r a4, app_at
+         s32i a4, a3, 0x38         # APPCPU_CTRL_D: where it goes on
+         movi a4, 1
+         s32i a4, a3, 0x30         # APPCPU_CTRL_B: its clock
+         s32i a2, a3, 0x34         # APPCPU_CTRL_C: not stalled
+         s32i a2, a3, 0x2c         # APPCPU_CTRL_A: out of reset
+)";
+
 }  // namespace espalier::esp32::testing_support

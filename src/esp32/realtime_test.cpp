@@ -239,19 +239,8 @@ TEST_F(RealtimeTest, AMatchAtTheVeryTimeOfItsWritingIsNotLost) {
 // 256: a tick of 1 ms came 350 instructions after it was armed, before FreeRTOS had started its scheduler,
 // and the boot stood still. The host never catches up here.
 TEST_F(RealtimeTest, TimeThatIsCaughtUpWithLeavesShortTurnsTheirInstructions) {
-  start(std::string(testing_support::kWithoutWatchdogs) + R"(
-         j begin
-         .align 4
-dport:   .word 0x3ff00000
-app_at:  .word app
-begin:   l32r a11, ram
-         l32r a3, dport
-         l32r a4, app_at
-         s32i a4, a3, 0x38         # APPCPU_CTRL_D: where it goes on
-         movi a4, 1
-         s32i a4, a3, 0x30         # APPCPU_CTRL_B: its clock
-         s32i a2, a3, 0x34         # APPCPU_CTRL_C: not stalled
-         s32i a2, a3, 0x2c         # APPCPU_CTRL_A: out of reset
+  start(std::string(testing_support::kWithoutWatchdogs) + std::string(testing_support::kStartsAppCpu) + R"(
+         l32r a11, ram
          movi a6, 0
 again:   addi a6, a6, 1
          s32i a6, a11, 0

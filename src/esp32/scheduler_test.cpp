@@ -19,23 +19,13 @@ constexpr std::uint32_t kFlag = 0x3ffb0000, kSeen = 0x3ffb0004, kReady = 0x3ffb0
 // The PRO CPU turns its watchdogs off, starts the APP CPU at `app` and waits until it is there; then comes
 // the test's part. a8 points to the words above: flag, seen, ready, done.
 const std::string kStart = std::string(testing_support::kWithoutWatchdogs) + R"(
-         j start
-         .align 4
-dport:   .word 0x3ff00000
-app_at:  .word app
-start:
          l32r a8, ram
          s32i a2, a8, 0
          s32i a2, a8, 4
          s32i a2, a8, 8
          s32i a2, a8, 12
-         l32r a3, dport
-         l32r a4, app_at
-         s32i a4, a3, 0x38         # APPCPU_CTRL_D: where it goes on
-         movi a4, 1
-         s32i a4, a3, 0x30         # APPCPU_CTRL_B: its clock
-         s32i a2, a3, 0x34         # APPCPU_CTRL_C: not stalled
-         s32i a2, a3, 0x2c         # APPCPU_CTRL_A: out of reset
+)" + std::string(testing_support::kStartsAppCpu) +
+                           R"(
 ready:   l32i a4, a8, 8
          beqz a4, ready
 )";

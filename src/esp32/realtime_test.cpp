@@ -267,6 +267,36 @@ poll:    memw
   EXPECT_LE(ccount() - passed, 33 * (machine_->core(0).instructions() - executed));
 }
 
+// A turn costs as much whatever its length, and ends some instructions short of what translated code could
+// do: where the host is quick, a lone core has longer ones, but none that keeps a timer waiting for long.
+TEST_F(RealtimeTest, ALoneCoresTurnsGrowWhereTheHostIsQuick) {
+  start(std::string(testing_support::kWithoutWatchdogs) + R"(
+         l32r a11, ram
+         movi a6, 1
+         s32i a6, a11, 0
+busy:    addi a6, a6, 1
+         addi a6, a6, -1
+         j busy
+)");
+  look_ns_ = 0;
+  xtensa::Core& core = machine_->core(0);
+  // Of the last of some rounds, on a host that executes so many million instructions a second.
+  const auto turn_at = [&](std::uint64_t mips) {
+    std::uint64_t executed = 0;
+    for (int n = 0; n < 10; ++n) {
+      const std::uint64_t before = core.instructions();
+      EXPECT_EQ(machine_->run_round(), Machine::Progress::kRan);
+      executed = core.instructions() - before;
+      host_ns_ += executed * 1'000 / mips;
+    }
+    return executed;
+  };
+  EXPECT_EQ(turn_at(2'500), 80'000u);
+  EXPECT_EQ(turn_at(1'500), 40'000u) << "53 us would be too long";
+  EXPECT_EQ(turn_at(50'000), 80'000u) << "no longer, whatever the host";
+  EXPECT_EQ(turn_at(100), 20'000u);
+}
+
 // The tick of a core was due within the time that a busy host took to load it, and was lost for all of
 // CCOUNT's round: clones of ESP-IDF's MQTT example were reset by their interrupt watchdogs.
 TEST_F(RealtimeTest, ASnapshotThatTakesTheHostLongToLoadLosesNoTick) {

@@ -23,6 +23,9 @@ constexpr Ticks kCyclesBoth = 2'000, kLongestBoth = kCyclesBoth << kDoublings;
 // it back divides the turns', it may end each of them with the lock, and the other core gets nowhere.
 constexpr Ticks kLongestBothInWarp = kLongestBoth / 2;
 constexpr Ticks kCyclesAlone = 20'000, kCyclesAloneInWarp = 100'000;
+// Where the host is quick they are up to four times as long, as far as that takes it no longer than this.
+constexpr unsigned kDoublingsAlone = 2;
+constexpr Ticks kLongestOnHost = base::kTicksPerMillisecond / 25;
 // While one core spins, the other's turns are so short that the first sees what is written about as soon as
 // on the chip. Firmware relies on that: ESP-IDF's esp_dport_access_stall_other_cpu_end() sets a flag and its
 // next call clears it again some dozens of instructions later, with nothing to make sure that the other core,
@@ -117,7 +120,19 @@ Ticks Scheduler::turn_length_beside(const Spin& spin) {
   return kCyclesPolling;
 }
 
-Ticks Scheduler::turn_length(bool both) {
+// Of a lone core in realtime, at the pace of its last turn: how much of the host's time that has taken, with
+// all that has happened since.
+Ticks Scheduler::turn_length_alone(Ticks start) {
+  const std::uint64_t done = instructions();
+  const std::uint64_t executed = done - std::exchange(alone_done_, done);
+  const Ticks took = start - std::exchange(alone_start_, start);
+  unsigned most = 0;
+  while (most < kDoublingsAlone && (kCyclesAlone << (most + 1)) * took <= kLongestOnHost * executed) ++most;
+  doublings_alone_ = std::min(doublings_alone_ + 1, most);
+  return kCyclesAlone << doublings_alone_;
+}
+
+Ticks Scheduler::turn_length(bool both, Ticks start) {
   // While there is time to catch up with, timers are due one after another.
   const bool late = clock_.held_back();
   if (both) {
@@ -135,12 +150,16 @@ Ticks Scheduler::turn_length(bool both) {
     return kCyclesPolling;
   }
   if (clock_.mode() == ClockMode::kWarp) return kCyclesAloneInWarp;
-  return late ? kCyclesBoth : kCyclesAlone;
+  return late ? kCyclesBoth : turn_length_alone(start);
+}
+
+std::uint64_t Scheduler::instructions() const {
+  return cores_[0]->instructions() + cores_[1]->instructions();
 }
 
 std::uint64_t Scheduler::instructions_left() const {
   if (instruction_limit_ == kNoLimit) return kNoLimit;
-  const std::uint64_t done = cores_[0]->instructions() + cores_[1]->instructions();
+  const std::uint64_t done = instructions();
   return instruction_limit_ > done ? instruction_limit_ - done : 0;
 }
 
@@ -163,7 +182,7 @@ bool Scheduler::round() {
   }
   // While one core is stepped the other does no more than it would on the chip.
   const bool stepping = cores_[0]->stepping() || cores_[1]->stepping();
-  const Ticks cycles = stepping ? 1 : turn_length(both);
+  const Ticks cycles = stepping ? 1 : turn_length(both, start);
   const Ticks soonest = start + clock_.ticks_per_cycle();
   Ticks end = std::min(start + cycles * clock_.ticks_per_cycle(), std::max(next, soonest));
   if (realtime) clock_.set_limit(start + most_in(cycles * clock_.ticks_per_cycle()), std::max(next, soonest));

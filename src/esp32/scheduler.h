@@ -69,7 +69,9 @@ class Scheduler {
  private:
   struct Spin;
   static base::Ticks turn_length_beside(const Spin& spin);
-  base::Ticks turn_length(bool both);
+  base::Ticks turn_length(bool both, base::Ticks start);
+  base::Ticks turn_length_alone(base::Ticks start);
+  std::uint64_t instructions() const;
   std::uint64_t instructions_left() const;
   base::Ticks limit(base::Ticks from, base::Ticks cycles) const;
   void run_core(xtensa::Core& core, base::Ticks start, base::Ticks& end, bool first, bool both);
@@ -98,7 +100,11 @@ class Scheduler {
   xtensa::Stop run_and_probe(xtensa::Core& core, std::uint64_t budget, bool both);
 
   unsigned short_turns_ = 0;
-  unsigned quiet_turns_ = 0;       // of both cores, since one of them waited for a flag
+  unsigned quiet_turns_ = 0;  // of both cores, since one of them waited for a flag
+  // Of the last lone turn: when it began, what both had executed until then, its length.
+  base::Ticks alone_start_ = 0;
+  std::uint64_t alone_done_ = 0;
+  unsigned doublings_alone_ = 0;
   std::uint64_t waits_until_ = 0;  // the running core, as far as it has said so in the present run
   MachineClock& clock_;
   base::EventQueue& events_;

@@ -56,11 +56,11 @@ class Program {
   host::SignalWatch signals_{loop_};
   Background background_;
   PidFile pidfile_;
-  std::unique_ptr<CodeLog> code_log_;
   // Of the serial port that shares its line with a monitor.
   std::unique_ptr<host::Mux> mux_;
   std::unique_ptr<host::Mux::Channel> mux_monitor_;
   std::unique_ptr<Session> session_;
+  std::unique_ptr<CodeLog> code_log_;  // of the session's machine: it ends before that
   std::vector<std::unique_ptr<base::SerialBackend>> monitor_lines_;
   std::vector<std::unique_ptr<host::MonitorConsole>> monitor_consoles_;
   std::vector<std::unique_ptr<host::QmpServer>> qmp_;

@@ -1,7 +1,6 @@
 #include "base/fd_writer.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -10,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
+#include <string>
 
 namespace espalier::base {
 
@@ -37,7 +37,8 @@ FdWriter::FdWriter(EventLoop& loop, int fd)
     kind_ = Kind::kNonBlocking;
   } else {
     // An open file of our own, for O_NONBLOCK must not be set on one that a shell shares.
-    own_fd_ = open(fmt::format("/proc/self/fd/{}", fd).c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    const std::string path = "/proc/self/fd/" + std::to_string(fd);
+    own_fd_ = open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     if (own_fd_ >= 0) {
       fd_ = own_fd_;
       kind_ = Kind::kNonBlocking;

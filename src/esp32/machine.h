@@ -109,7 +109,7 @@ class Machine final : private xtensa::Environment {
   const base::Logger& log() const { return log_; }
   base::Tracer& tracer() { return tracer_; }
   // Instructions that both cores have executed since power-on.
-  std::uint64_t instructions() const { return cores_[0]->instructions() + cores_[1]->instructions(); }
+  std::uint64_t instructions() const { return scheduler_.instructions(); }
   std::uint32_t resets() const { return resets_; }
   // Loads and stores of the cores that were not plain memory: registers, protected or watched pages.
   std::uint64_t slow_accesses() const { return slow_accesses_; }

@@ -121,7 +121,7 @@ Ticks Scheduler::turn_length_beside(const Spin& spin) {
 }
 
 // Of a lone core in realtime, at the pace of its last turn: how much of the host's time that has taken, with
-// all that has happened since.
+// all that has happened since. One doubling at a time, as a native function counts for more than it takes.
 Ticks Scheduler::turn_length_alone(Ticks start) {
   const std::uint64_t done = instructions();
   const std::uint64_t executed = done - std::exchange(alone_done_, done);
@@ -151,10 +151,6 @@ Ticks Scheduler::turn_length(bool both, Ticks start) {
   }
   if (clock_.mode() == ClockMode::kWarp) return kCyclesAloneInWarp;
   return late ? kCyclesBoth : turn_length_alone(start);
-}
-
-std::uint64_t Scheduler::instructions() const {
-  return cores_[0]->instructions() + cores_[1]->instructions();
 }
 
 std::uint64_t Scheduler::instructions_left() const {

@@ -47,6 +47,9 @@ class Scheduler {
   // Ends the present round as soon as the running instruction is done: a reset or a stop has been asked for.
   void interrupt_round();
 
+  // What both cores together have executed.
+  std::uint64_t instructions() const { return cores_[0]->instructions() + cores_[1]->instructions(); }
+
   // No round goes on once both cores together have executed so many instructions.
   static constexpr std::uint64_t kNoLimit = ~std::uint64_t{0};
   void limit_instructions(std::uint64_t limit) { instruction_limit_ = limit; }
@@ -71,7 +74,6 @@ class Scheduler {
   static base::Ticks turn_length_beside(const Spin& spin);
   base::Ticks turn_length(bool both, base::Ticks start);
   base::Ticks turn_length_alone(base::Ticks start);
-  std::uint64_t instructions() const;
   std::uint64_t instructions_left() const;
   base::Ticks limit(base::Ticks from, base::Ticks cycles) const;
   void run_core(xtensa::Core& core, base::Ticks start, base::Ticks& end, bool first, bool both);
